@@ -1,0 +1,40 @@
+# Two commands matter: `make book` and `make test`. Each sets itself up on a fresh clone.
+PYTHON ?= python3
+EDITION ?= learner
+PORT ?= 8000
+RUN := .venv/bin/python -m
+AUTHOR := $(RUN) unrolled.authoring
+
+.DEFAULT_GOAL := help
+.PHONY: help ready book test serve lab bench sync lock clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+ready:
+	@$(PYTHON) unrolled/authoring/bootstrap.py
+
+book: ready ## build the site into _build/html (EDITION=class: without solutions, into _build/html-class)
+	@$(AUTHOR) book --edition $(EDITION)
+
+test: ready ## everything CI checks (AGAIN=1: also when nothing changed since it passed)
+	@$(AUTHOR) test $(if $(AGAIN),--again)
+
+serve: book ## build the site and serve it on http://localhost:8000 (PORT=…)
+	@$(RUN) http.server $(PORT) --bind localhost --directory _build/html$(if $(filter class,$(EDITION)),-class)
+
+lab: ready ## open the labs in JupyterLab
+	@cd labs && ../.venv/bin/jupyter lab
+
+bench: ready ## measure speed against torch
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(RUN) pytest -q -n 0 tests/bench_*.py
+
+sync: ready ## regenerate the package from the chapters, and the labs from the solutions
+	@$(AUTHOR) sync
+
+lock: ready ## compile pyproject.toml to requirements.txt
+	@$(AUTHOR) lock
+
+clean: ## remove everything that was built, the environment too
+	rm -rf .venv _build .pytest_cache .ruff_cache .hypothesis .benchmarks *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,40 @@
+"""Collects the book's notebooks as tests: each code cell of a chapter, solution or lab is one.
+
+nbval reads .ipynb only; chapters and solutions are MyST Markdown, read here by jupytext. Cells show
+as `chapters/01_convolution.md::Cell 7`. No output is compared: the checks in a notebook are
+assertions, which fail its cell.
+"""
+
+import os
+import re
+from unittest.mock import patch
+
+import jupytext
+import nbformat
+from nbval.plugin import IPyNbFile
+
+# kernels inherit these: one BLAS thread each, and the package of this tree
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [os.path.dirname(os.path.abspath(__file__)), os.environ.get("PYTHONPATH")])
+)
+os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # else debugpy warns in each kernel
+
+NOTEBOOK = re.compile(r"(chapters/\d\d_\w+|solutions/lab\d\d_\w+)\.md")
+
+
+class MystFile(IPyNbFile):
+    """A notebook in MyST Markdown, for nbval."""
+
+    def collect(self):
+        with patch.object(nbformat, "read", return_value=jupytext.read(self.path)):
+            return list(super().collect())
+
+
+def pytest_collect_file(file_path, parent):
+    name = "/".join(file_path.parts[-2:])
+    options = parent.config.option
+    if NOTEBOOK.fullmatch(name) and (options.nbval or options.nbval_lax):
+        return MystFile.from_parent(parent, path=file_path)
+    return None

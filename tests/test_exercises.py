@@ -1,0 +1,428 @@
+"""What LABS.md promises of every exercise of every lab, for all labs there are.
+
+The answers that must pass are those of the solution file, and the differently written ones in
+tests/alternatives/labNN.py.
+"""
+
+import ast
+import importlib.util
+import inspect
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unrolled.authoring import notebooks
+from unrolled.exercises import (
+    Exercise,
+    ExerciseError,
+    Lab,
+    Misconception,
+    Outcome,
+    Question,
+    Source,
+    Status,
+    judge,
+    judging,
+    load,
+    names,
+    numbers,
+    run,
+)
+from unrolled.exercises.plain import plain
+
+ROOT = Path(__file__).parents[1]
+SEEDS = range(20)
+
+LABS = {name: load(name) for name in names()}
+EXERCISES = [
+    pytest.param(name, exercise, id=f"{name}-{exercise.name}")
+    for name, lab in LABS.items()
+    for exercise in lab.exercises.values()
+]
+MISCONCEPTIONS = [
+    pytest.param(exercise, misconception, id=f"{name}-{exercise.name}-{misconception.name}")
+    for name, lab in LABS.items()
+    for exercise in lab.exercises.values()
+    for misconception in exercise.misconceptions
+]
+
+
+def solution_file(lab):
+    (path,) = (ROOT / "solutions").glob(f"{lab}_*.md")
+    return path
+
+
+def solved(lab):
+    """{exercise: the solution's function}, from its imports and its cells tagged `exercise`."""
+    namespace, answers = {}, {}
+    for cell in notebooks.read(solution_file(lab), ROOT).code:
+        tree = ast.parse(cell.source)
+        if "check" in cell.tags:
+            name, answer = tree.body[0].value.args
+            answers[name.value] = namespace[answer.id]
+            continue
+        if "exercise" not in cell.tags:
+            tree.body = [n for n in tree.body if isinstance(n, (ast.Import, ast.ImportFrom))]
+        exec(compile(tree, f"<solution of {lab}>", "exec"), namespace)
+    return answers
+
+
+def alternatives(lab):
+    path = ROOT / "tests" / "alternatives" / f"{lab}.py"
+    spec = importlib.util.spec_from_file_location(f"alternatives_{lab}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.ALTERNATIVES
+
+
+def verdict(exercise, answer, seed=0):
+    cases = exercise.draw(seed)
+    return judge(exercise, cases, run(answer, cases, exercise.time_limit))
+
+
+# --------------------------------------------------------------------------- every exercise
+def test_every_lab_has_a_solution_and_every_solution_a_lab():
+    assert sorted(path.name[:5] for path in (ROOT / "solutions").glob("*.md")) == names()
+
+
+@pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
+def test_solution_passes(lab, exercise):
+    answer = solved(lab)[exercise.name]
+    for seed in SEEDS:
+        result = verdict(exercise, answer, seed)
+        assert result.passed, result
+        assert result.score == exercise.points
+
+
+@pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
+def test_differently_written_answers_pass(lab, exercise):
+    answers = alternatives(lab)[exercise.name]
+    assert answers
+    for answer in answers:
+        for seed in SEEDS:
+            result = verdict(exercise, answer, seed)
+            assert result.passed, f"{answer.__name__}: {result}"
+
+
+@pytest.mark.parametrize(("exercise", "misconception"), MISCONCEPTIONS)
+def test_misconception_is_caught_and_named(exercise, misconception):
+    for seed in SEEDS:
+        result = verdict(exercise, misconception.function, seed)
+        assert result.status is Status.WRONG, f"seed {seed}: {result}"
+        assert result.score == 0
+        assert result.misconception == misconception.name
+        assert misconception.says in repr(result)
+
+
+@pytest.mark.parametrize(("exercise", "misconception"), MISCONCEPTIONS)
+def test_misconception_is_taken_for_no_other(exercise, misconception):
+    for seed in SEEDS:
+        cases = exercise.draw(seed)
+        got = [plain(misconception.function(*case.values())) for case in cases]
+        known = [other.name for other in judging.recognise(exercise, cases, got)]
+        assert known == [misconception.name], f"seed {seed}"
+
+
+@pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
+def test_cases_are_plain_repeatable_and_smallest_first(lab, exercise):
+    cases, again, other = exercise.draw(1), exercise.draw(1), exercise.draw(2)
+    assert len(cases) >= 3
+    for case in cases:
+        assert all(type(v) in (int, float, np.ndarray) for v in case.values())
+    sizes = [sum(np.size(v) if np.ndim(v) else abs(v) for v in c.values()) for c in cases]
+    assert sizes == sorted(sizes)
+    assert repr(cases) == repr(again) != repr(other)
+
+
+@pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
+def test_reference_takes_over_where_torch_is_missing(lab, exercise, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)  # import torch raises ImportError
+    result = verdict(exercise, exercise.reference.function)
+    assert result.passed
+    assert exercise.reference.name in repr(result)
+
+
+@pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
+def test_arguments_are_named_as_in_the_stub(lab, exercise):
+    assert list(inspect.signature(solved(lab)[exercise.name]).parameters) == list(
+        exercise.draw()[0]
+    )
+
+
+@pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
+def test_sections_are_headings_of_the_chapter(lab, exercise):
+    text = (ROOT / "chapters" / f"{LABS[lab].chapter}.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    sections = {exercise.section, *(m.section for m in exercise.misconceptions)} - {None}
+    assert sections <= set(headings)
+
+
+@pytest.mark.parametrize("lab", names())
+def test_importing_a_lab_does_not_import_torch(lab):
+    code = f"import sys, unrolled.exercises.{lab}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+# --------------------------------------------------------------------------- the machinery
+def right(x, k):
+    return x * k
+
+
+def mistakes(count):
+    return tuple(
+        Misconception(f"off by {i}", lambda x, k, i=i: x * k + i, f"You added {i}.")
+        for i in range(1, count + 1)
+    )
+
+
+def toy(**changes):
+    """A small exercise, x * k, judged in no time."""
+    settings = {
+        "name": "scale",
+        "points": 2,
+        "section": "Scaling",
+        "cases": lambda rng: [
+            {"x": numbers(rng, T), "k": k} for T, k in ((30, 1), (3, 1), (4, 2), (5, 3))
+        ],
+        "shapes": {"x": "T"},
+        "returns": {"y": "a float64 array (T,)"},
+        "reference": Source("our own", right),
+        "misconceptions": mistakes(3),
+        "time_limit": 1.0,
+    }
+    return Exercise(**(settings | changes))
+
+
+@pytest.mark.parametrize(
+    ("faulty", "message"),
+    [
+        (lambda: toy(misconceptions=mistakes(2)), 'exercise "scale" names 2 misconceptions'),
+        (lambda: toy(misconceptions=mistakes(3) + mistakes(1)), 'two misconceptions "off by 1"'),
+        (lambda: toy(points=0), 'exercise "scale": points are 0'),
+        (lambda: toy(points=1.5), 'exercise "scale": points are 1.5'),
+        (lambda: toy(name="two words"), "exercise 'two words': its name"),
+        (lambda: toy(returns={}), 'exercise "scale" does not say what it returns'),
+        (lambda: Question("why", -1), 'question "why": points are -1'),
+        (lambda: Lab(9, "Toys", "09_toys", (toy(), toy())), 'the name "scale" is used twice'),
+        (
+            lambda: Lab(9, "Toys", "09_toys", (toy(),), (Question("scale", 1),)),
+            'the name "scale" is used twice',
+        ),
+    ],
+)
+def test_badly_written_exercises_are_refused_in_one_line(faulty, message):
+    with pytest.raises(ExerciseError, match=re.escape(message)) as raised:
+        faulty()
+    assert "\n" not in str(raised.value)
+
+
+def test_a_lab_is_loaded_from_another_tree(tmp_path):
+    path = tmp_path / "lab07.py"
+    path.write_text("LAB = 3")
+    with pytest.raises(ExerciseError, match="defines no LAB"):
+        load(path)
+
+
+def test_stages_run_in_separate_processes_and_exchange_plain_arrays(tmp_path):
+    cases = toy().draw(5)
+    np.savez(
+        tmp_path / "cases.npz", **{f"{i}/{n}": v for i, c in enumerate(cases) for n, v in c.items()}
+    )
+    student = (
+        "import numpy as np\n"
+        "from unrolled.exercises.running import run\n"
+        "data = np.load('cases.npz')\n"
+        "count = 1 + max(int(name.split('/')[0]) for name in data)\n"
+        "cases = [{'x': data[f'{i}/x'], 'k': int(data[f'{i}/k'])} for i in range(count)]\n"
+        "outcome = run(lambda x, k: x * k + 2, cases)\n"
+        "np.savez('values.npz', *outcome.values)\n"
+    )
+    environment = {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", student], cwd=tmp_path, env=environment, check=True)
+    with np.load(tmp_path / "values.npz") as data:
+        values = tuple(data[f"arr_{i}"] for i in range(len(cases)))
+    assert judge(toy(), cases, Outcome(values)).misconception == "off by 2"
+
+
+def test_a_run_that_claims_to_have_passed_is_an_error():
+    cases = toy().draw()
+    for outcome in (Outcome(status=Status.PASSED), Outcome(status="passed"), Outcome()):
+        assert judge(toy(), cases, outcome).status is Status.ERROR
+
+
+def test_two_sources_that_disagree_pass_nothing():
+    doubtful = toy(oracle=Source("a patched torch", lambda x, k: x * 0))
+    result = verdict(doubtful, lambda x, k: x * 0)
+    assert result.status is Status.ERROR
+    assert "a patched torch and our own disagree" in repr(result)
+
+
+# --------------------------------------------------------------------------- what it says
+def says(answer, **changes):
+    return repr(verdict(toy(**changes), answer))
+
+
+def test_passed_says_how_many_how_close_and_against_what():
+    text = says(right)
+    assert text.startswith("✓ scale: passed, 2 of 2 points")
+    assert "All 4 cases agree with our own; the largest error is 0 (allowed: 1e-09)." in text
+
+
+def test_wrong_shows_the_smallest_case_that_fails():
+    result = verdict(toy(), lambda x, k: x * k * (1 if len(x) < 4 else 2))
+    assert result.arguments[0].shape == (4,)
+    assert "Smallest case that fails: x = [" in repr(result)
+    assert [entry.differs for entry in result.entries] == [True] * 4
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda x, k: -x * k, "Every number has the wrong sign."),
+        (lambda x, k: x * k * 0.5, "Every number is 0.5 times the expected one."),
+        (lambda x, k: x * 0.0, "Every number is 0"),
+        (lambda x, k: (x * k)[::-1], "their order along the last axis is reversed"),
+        (lambda x, k: x, "It is right in every case with k = 1, and in no other."),
+        (lambda x, k: x * k + 1e-7, "It is nearly right."),
+        (lambda x, k: (x * k).astype(np.float32), "digits were lost"),
+        (lambda x, k: (x * k).astype(int), "fractions have been cut off"),
+        (lambda x, k: x * k + 0j, "complex where floats are expected"),
+        (lambda x, k: x > 0, "bool where floats are expected"),
+        (lambda x, k: (x * k)[1:], "It has shape (2,); expected is (3,)."),
+        (lambda x, k: (x, k), "It came as several values; expected is one array of shape (3,)"),
+        (lambda x, k: np.full(len(x), np.inf), "It holds infinity"),
+        (lambda x, k: None, "is the return statement missing?"),
+        (lambda x, k: "abc", 'It returned the string "abc".'),
+        (lambda x: x, "The check calls your function with (x, k), in this order."),
+        (lambda x, k: x[7], "IndexError: index 7 is out of bounds for axis 0 with size 3, in line"),
+        (3, "the function itself, without parentheses, and got an int"),
+    ],
+)
+def test_messages(answer, words):
+    assert words in says(answer)
+
+
+def test_an_int_is_asked_for_where_a_float_came():
+    whole = toy(
+        cases=lambda rng: [{"x": 7, "k": 2}, {"x": 9, "k": 3}],
+        shapes={},
+        returns={"q": "an int"},
+        reference=Source("our own", lambda x, k: x // k),
+    )
+    assert verdict(whole, lambda x, k: x // k).passed
+    assert "divide with // instead of /" in repr(verdict(whole, lambda x, k: x / k))
+    assert "`" not in repr(verdict(whole, lambda x, k: x // k + 9)).split("To work")[0]
+
+
+def test_a_missing_part_of_several_is_named():
+    both = toy(
+        returns={"y": "a float64 array", "total": "a float"},
+        reference=Source("our own", lambda x, k: (x * k, float(x.sum()))),
+    )
+    assert verdict(both, lambda x, k: [x * k, float(x.sum())]).passed
+    assert "expected are 2: return y, total" in repr(verdict(both, lambda x, k: x * k))
+    assert "`total` is" in repr(verdict(both, lambda x, k: (x * k, float(x.sum()) + 1)))
+
+
+def test_what_the_answer_prints_is_shown_below_the_verdict():
+    def answer(x, k):
+        print("k is", k)
+        return x * k
+
+    assert "Your code printed:\n    k is 1" in says(answer)
+
+
+def test_a_call_of_an_unwritten_function_is_not_attempted():
+    def helper():
+        raise NotImplementedError
+
+    assert "It calls `helper`, which is not written yet" in says(lambda x, k: helper())
+
+
+def test_verdicts_are_accessible_html():
+    bundle = verdict(toy(), lambda x, k: x * k + 1)._repr_mimebundle_()
+    assert bundle["text/plain"].startswith("✗ scale: wrong")
+    html = bundle["text/html"]
+    assert 'role="group" aria-label="Check of scale: wrong"' in html
+    assert '<th scope="col">Expected</th>' in html
+    assert "<td>differs</td>" in html  # in words, not by colour alone
+    assert "You added 1." in html
+
+
+def test_what_an_answer_says_cannot_become_html():
+    def answer(x, k):
+        print("<script>")
+        raise ValueError("<img src=x>")
+
+    html = verdict(toy(), answer)._repr_mimebundle_()["text/html"]
+    assert "<script>" not in html
+    assert "<img" not in html
+
+
+# --------------------------------------------------------------------------- the notebook's three
+@pytest.fixture
+def lab():
+    return Lab(9, "Toys", "09_toys", (toy(), toy(name="again", points=3)), (Question("why", 2),))
+
+
+def test_ready_follows_the_latest_check(lab, capsys):
+    assert not lab.ready("scale")
+    assert 'when check("scale", …) has passed' in capsys.readouterr().out
+    lab.check("scale", right)
+    assert lab.ready("scale")
+    lab.check("scale", lambda x, k: x)
+    assert not lab.ready("scale")
+
+
+def test_summary_counts_points(lab):
+    lab.check("scale", right)
+    lab.check("again", lambda x, k: x * k + 1)
+    summary = lab.summary()
+    assert (summary.score, summary.points, summary.by_hand) == (2, 5, 2)
+    assert "again  wrong: off by 1   0 of  3" in repr(summary)
+    assert "Total: 2 of 5 points, and 2 to be graded by hand" in repr(summary)
+    assert "<caption>Lab 9, Toys: 2 of 5" in summary._repr_mimebundle_()["text/html"]
+
+
+def test_another_seed_draws_other_cases(lab):
+    remembered = {tuple(case["x"]): case for case in toy().draw(0)}
+    by_heart = lambda x, k: x * remembered[tuple(x)]["k"]  # noqa: E731
+    assert lab.check("scale", by_heart).passed
+    assert not lab.check("scale", by_heart, seed=1).passed
+
+
+def test_an_unknown_name_lists_the_exercises(lab):
+    with pytest.raises(ValueError, match="no exercise 'scales'; it has scale, again"):
+        lab.check("scales", right)
+
+
+def test_checks_raise_only_where_nbgrader_runs_them():
+    """nbgrader takes a cell for right unless it raises."""
+    code = (
+        "from unrolled.exercises.lab01 import LAB\n"
+        "LAB.check('correlate', LAB.exercises['correlate'].reference.function)\n"
+        "print('passed')\n"
+        "LAB.check('correlate', lambda x, m: x)\n"
+        "print('went on')\n"
+    )
+
+    def outcome(**environment):
+        environment = {"PYTHONPATH": str(ROOT), **environment}
+        command = [sys.executable, "-c", code]
+        return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+    assert outcome().stdout == "passed\nwent on\n"
+    graded = outcome(NBGRADER_EXECUTION="autograde")
+    assert graded.stdout == "passed\n"
+    assert "CheckFailed: ✗ correlate: wrong shape" in graded.stderr
+
+
+def test_a_misconception_made_right_would_be_found():
+    harmless = replace(mistakes(1)[0], function=right)
+    mended = toy(misconceptions=(harmless, *mistakes(3)[1:]))
+    assert verdict(mended, harmless.function).passed  # which the tests above refuse

@@ -1,0 +1,450 @@
+"""Answers that are broken, or that try to cheat: each gets a verdict, none a crash or a point."""
+
+import _thread
+import builtins
+import sys
+import threading
+import time
+from dataclasses import replace
+
+import nbformat
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+
+from unrolled.exercises import Lab, Status, judge, load, names, run
+
+EXERCISES = {
+    f"{name}-{exercise.name}": exercise
+    for name in names()
+    for exercise in load(name).exercises.values()
+}
+TIME_LIMIT = 0.1  # seconds, for answers that never end
+
+
+class AlwaysEqual:
+    """Equal to everything, and whatever is done to it."""
+
+    def __eq__(self, other):
+        return True
+
+    def __getattr__(self, name):
+        return AlwaysEqual()
+
+    def __call__(self, *arguments):
+        return AlwaysEqual()
+
+    __hash__ = None
+
+
+class EqualArray(np.ndarray):
+    """An array that claims to equal all others."""
+
+    def __eq__(self, other):
+        return np.ones(self.shape, bool)
+
+    def __sub__(self, other):
+        return np.zeros(self.shape)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        return True
+
+
+class EqualFloat(float):
+    def __eq__(self, other):
+        return True
+
+    __hash__ = None
+
+
+class EqualNumPyFloat(np.float64):
+    def __sub__(self, other):
+        return 0.0
+
+    def __array__(self, *arguments, **options):
+        return np.zeros(())
+
+
+class Mute(Exception):
+    def __str__(self):
+        raise ValueError
+
+
+# --------------------------------------------------------------------------- broken
+def no_numbers(*arguments):
+    return "forty-two"
+
+
+def always_equal(*arguments):
+    return AlwaysEqual()
+
+
+def a_list_of_always_equal(*arguments):
+    return [AlwaysEqual()] * 3
+
+
+def equal_array(*arguments):
+    return np.zeros(3).view(EqualArray)
+
+
+def generator(*arguments):
+    yield 1.0
+
+
+def recursion(*arguments):
+    return recursion(*arguments)
+
+
+def recursion_in_c(*arguments):
+    class Deep:
+        def __add__(self, other):
+            return self + other
+
+    return Deep() + 1
+
+
+def a_list_in_itself(*arguments):
+    itself = []
+    itself.append(itself)
+    return itself
+
+
+def array_as_large_as_memory(*arguments):
+    return np.broadcast_to(0.0, (10**12,))
+
+
+def array_of_objects(*arguments):
+    return np.array([EqualFloat(0.0), None, 1], dtype=object)
+
+
+def mute_exception(*arguments):
+    raise Mute
+
+
+# --------------------------------------------------------------------------- not going on
+def system_exit(*arguments):
+    sys.exit(0)
+
+
+def exits(*arguments):
+    exit()
+
+
+def quits(*arguments):
+    quit()
+
+
+def keyboard_interrupt(*arguments):
+    raise KeyboardInterrupt
+
+
+def endless(*arguments):
+    while True:
+        pass
+
+
+def endless_and_deaf(*arguments):
+    while True:
+        try:
+            while True:
+                pass
+        except BaseException:
+            continue
+
+
+def endless_and_deaf_by_recursion(*arguments):
+    try:
+        while True:
+            pass
+    except BaseException:
+        return endless_and_deaf_by_recursion(*arguments)
+
+
+def endless_printing(*arguments):
+    while True:
+        print("hello")
+
+
+class EndlessException(Exception):
+    def __str__(self):
+        while True:
+            pass
+
+
+def endless_exception(*arguments):
+    raise EndlessException
+
+
+# --------------------------------------------------------------------------- cheating
+def patched_numpy(*arguments):
+    for name in ("allclose", "array_equal", "isclose", "abs", "absolute", "max", "subtract"):
+        setattr(np, name, lambda *a, **k: True)
+    np.testing.assert_allclose = lambda *a, **k: None
+    return np.zeros(3)
+
+
+def patched_builtins(*arguments):
+    builtins.all = lambda *a: True
+    builtins.any = lambda *a: False
+    builtins.len = lambda *a: 3
+    return np.zeros(3)
+
+
+def patched_judge(*arguments):
+    from unrolled.exercises import judging
+
+    judging.compare = lambda *a, **k: None
+    return np.zeros(3)
+
+
+def claimed_success(*arguments):
+    from unrolled.exercises.running import _Failure
+
+    raise _Failure(Status.PASSED, "all is well")
+
+
+HOSTILE = [
+    (no_numbers, Status.WRONG_TYPE),
+    (always_equal, Status.WRONG_TYPE),
+    (a_list_of_always_equal, Status.WRONG_TYPE),
+    (generator, Status.WRONG_TYPE),
+    (a_list_in_itself, Status.WRONG_TYPE),
+    (array_as_large_as_memory, Status.WRONG_TYPE),
+    (array_of_objects, Status.WRONG_TYPE),
+    (AlwaysEqual(), Status.WRONG_TYPE),
+    (recursion, Status.ERROR),
+    (recursion_in_c, Status.ERROR),
+    (mute_exception, Status.ERROR),
+    (system_exit, Status.ERROR),
+    (exits, Status.ERROR),
+    (quits, Status.ERROR),
+    (keyboard_interrupt, Status.ERROR),
+    (patched_numpy, Status.ERROR),
+    (patched_builtins, Status.ERROR),
+    (patched_judge, Status.ERROR),
+    (claimed_success, Status.ERROR),
+    (3, Status.ERROR),
+    (None, Status.ERROR),
+    ("a string", Status.ERROR),
+    (np.zeros(3), Status.ERROR),
+]
+ENDLESS = [
+    endless,
+    endless_and_deaf,
+    endless_and_deaf_by_recursion,
+    endless_printing,
+    endless_exception,
+]
+
+
+def verdict(exercise, answer):
+    cases = exercise.draw()
+    return judge(exercise, cases, run(answer, cases, exercise.time_limit))
+
+
+def refused(exercise, answer):
+    """The verdict, which has to be one that shows itself and gives nothing."""
+    result = verdict(exercise, answer)
+    assert result.status in Status
+    assert not result.passed
+    assert result.score == 0
+    assert result.says
+    assert exercise.name in result._repr_mimebundle_()["text/html"]
+    return result
+
+
+@pytest.fixture(params=EXERCISES.values(), ids=EXERCISES.keys())
+def exercise(request):
+    return request.param
+
+
+@pytest.fixture
+def hasty(exercise):
+    return replace(exercise, time_limit=TIME_LIMIT)
+
+
+@pytest.fixture
+def one():
+    """One exercise of an array, for what does not depend on the exercise."""
+    return next(e for e in EXERCISES.values() if e.name == "causal_conv")
+
+
+# --------------------------------------------------------------------------- every exercise
+@pytest.mark.parametrize(("answer", "status"), HOSTILE)
+def test_hostile_answers_get_a_verdict(exercise, answer, status):
+    before = builtins.len, np.allclose, sys.stdout, builtins.exit
+    assert refused(exercise, answer).status is status
+    assert (builtins.len, np.allclose, sys.stdout, builtins.exit) == before
+
+
+@pytest.mark.parametrize("answer", ENDLESS)
+def test_endless_answers_are_stopped(hasty, answer):
+    threads = threading.active_count()
+    start = time.monotonic()
+    assert refused(hasty, answer).status is Status.TIMED_OUT
+    assert time.monotonic() - start < 2
+    assert threading.active_count() == threads  # not only given up: ended
+
+
+@pytest.mark.parametrize("spoil", ["nan", "shape", "none", "equal", "mutated", "complex"])
+def test_right_answers_made_wrong(exercise, spoil):
+    """What is right but for one thing gets a verdict about that thing."""
+
+    def parts(answer):
+        return answer if type(answer) is tuple else (answer,)
+
+    def spoilt(*arguments):
+        answer = parts(exercise.reference.function(*arguments))
+        if spoil == "mutated":
+            for argument in arguments:
+                if type(argument) is np.ndarray:
+                    argument += 1
+        change = {
+            "nan": lambda part: part * np.nan,
+            "shape": lambda part: np.asarray(part)[None],
+            "none": lambda part: None,
+            "equal": lambda part: AlwaysEqual(),
+            "mutated": lambda part: part,
+            "complex": lambda part: part * 1j,
+        }[spoil]
+        answer = tuple(change(part) for part in answer)
+        return answer if len(answer) > 1 else answer[0]
+
+    status = refused(exercise, spoilt).status
+    if spoil == "mutated":
+        assert status is Status.CHANGED_INPUT
+    if spoil == "shape":
+        assert status is Status.WRONG_SHAPE
+    if spoil in ("none", "equal"):
+        assert status is Status.WRONG_TYPE
+    if spoil == "complex":
+        assert status is Status.WRONG_DTYPE
+    if spoil == "nan":
+        assert status in (Status.NOT_FINITE, Status.WRONG_DTYPE)  # of an int part: a float
+
+
+# --------------------------------------------------------------------------- one exercise
+@pytest.mark.parametrize("cls", [EqualArray, np.ma.MaskedArray])
+def test_array_subclasses_are_compared_as_plain_arrays(one, cls):
+    if cls is np.ma.MaskedArray:
+        lie = lambda x, m, d: np.ma.masked_all(len(x))  # noqa: E731
+    else:
+        lie = lambda x, m, d: (x * 0).view(cls)  # noqa: E731
+    refused(one, lie)
+
+
+@pytest.mark.parametrize("cls", [EqualFloat, EqualNumPyFloat])
+def test_subclasses_of_numbers_are_refused(one, cls):
+    result = refused(one, lambda x, m, d: [cls(0.0)] * len(x))
+    assert result.status is Status.WRONG_TYPE
+
+
+def test_an_array_subclass_with_right_numbers_passes(one):
+    right = one.reference.function
+    assert verdict(one, lambda *arguments: right(*arguments).view(EqualArray)).passed
+
+
+def test_patches_before_a_check_are_undone_and_mentioned(one):
+    lab = Lab(9, "Toys", "09_toys", (one,))
+    true_pad, np.pad = np.pad, lambda *arguments, **options: 0
+    del np.linalg.norm
+    result = lab.check(one.name, one.reference.function)
+    assert result.passed
+    assert "Before the check, `np.linalg.norm`" in repr(result)[:400] or "`np.pad`" in repr(result)
+    assert np.pad is true_pad
+    assert np.linalg.norm([3.0, 4.0]) == 5
+
+
+def test_a_patch_is_named_and_undone_even_when_the_answer_is_right(one):
+    true_pad = np.pad
+
+    def answer(*arguments):
+        result = one.reference.function(*arguments)
+        np.pad = None
+        return result
+
+    result = refused(replace(one, reference=one.oracle, oracle=None), answer)
+    assert "Your code replaced `np.pad`" in repr(result)
+    assert np.pad is true_pad
+
+
+def test_huge_output_is_cut(one):
+    def answer(*arguments):
+        for number in range(20_000):
+            print(number, "all work and no play")
+        return one.reference.function(*arguments)
+
+    result = verdict(one, answer)
+    assert result.passed
+    assert len(repr(result)) < 1000
+    assert "characters more)" in repr(result)
+
+
+def test_what_cannot_be_stopped_is_given_up(one, monkeypatch):
+    from unrolled.exercises import running
+
+    monkeypatch.setattr(running, "SECONDS_TO_STOP", 0.1)
+    hasty = replace(one, time_limit=TIME_LIMIT)
+    result = refused(hasty, lambda *arguments: time.sleep(1))
+    assert result.status is Status.TIMED_OUT
+    assert "restart the kernel" in repr(result)
+
+
+def test_without_threads_answers_run_directly(one, monkeypatch):
+    def start(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert verdict(one, one.reference.function).passed
+    assert verdict(one, system_exit).status is Status.ERROR
+
+
+def test_the_reader_can_interrupt_a_check(one):
+    threads = threading.active_count()
+    timer = threading.Timer(0.2, _thread.interrupt_main)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        verdict(one, endless)
+    timer.join()
+    assert threading.active_count() == threads
+
+
+# --------------------------------------------------------------------------- in a real kernel
+CELLS = [
+    "from dataclasses import replace\n"
+    "from unrolled.exercises import Lab, load\n"
+    "exercise = replace(load('lab01').exercises['correlate'], time_limit=0.5)\n"
+    "lab = Lab(9, 'Toys', '09_toys', (exercise,))",
+    "def correlate(x, m):\n    exit()\nlab.check('correlate', correlate)",
+    "def correlate(x, m):\n    get_ipython().ask_exit()\nlab.check('correlate', correlate)",
+    "def correlate(x, m):\n"
+    "    while True:\n"
+    "        try:\n"
+    "            print('still here')\n"
+    "        except BaseException:\n"
+    "            pass\n"
+    "lab.check('correlate', correlate)",
+    "def correlate(x, m):\n    c = []\n    return c[5]\nlab.check('correlate', correlate)",
+    "def correlate(x, m):\n    return input('well?')\nlab.check('correlate', correlate)",
+    "correlate(*_.arguments)",
+    "import threading\n[t.name for t in threading.enumerate() if 'work' in t.name.lower()]",
+]
+
+
+def test_in_a_kernel_nothing_stops_the_notebook():
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, timeout=60, kernel_name="python3", allow_errors=True).execute()
+    texts = [
+        "".join(o.data["text/plain"] if "data" in o else o.get("text", "") for o in cell.outputs)
+        for cell in cells
+    ]
+    assert all(output.output_type != "error" for cell in cells[:6] for output in cell.outputs)
+    assert "It ends the program (exit)" in texts[1]
+    assert "in line 2 of your cell: `exit()`" in texts[1]
+    assert "in line 2 of your cell" in texts[2]
+    assert "timed out" in texts[3]
+    assert "restart the kernel" not in texts[3]
+    assert "IndexError: list index out of range, in line 3 of your cell: `return c[5]`" in texts[4]
+    assert "error" in texts[5]
+    assert cells[7].outputs  # the kernel is still there

@@ -1,0 +1,113 @@
+"""The set-up from a bare machine, the lock, and the memory of what passed."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from unrolled.authoring import bootstrap, checks
+from unrolled.authoring.notebooks import ROOT
+
+
+def test_lock_is_exact_and_plain():
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    assert lines == sorted(set(lines), key=lines.index)
+    for line in lines:
+        if not line.startswith("#") and line:
+            assert re.fullmatch(r"[a-z0-9._-]+==[0-9][0-9a-z.]*", line), line
+
+
+def test_lock_holds_what_pyproject_asks_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = (ROOT / "requirements.txt").read_text().split("\n")
+    locked = dict(line.split("==") for line in lines if "==" in line)
+    for text in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
+        wanted = Requirement(text)
+        assert wanted.specifier.contains(locked[wanted.name]), f"{text}: run make lock"
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """What the set-up reads, in a folder of its own."""
+    for name in ("requirements.txt", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+def test_set_up_says_nothing_when_there_is_nothing_to_do(clone, capsys):
+    (clone / ".venv").mkdir()
+    (clone / ".venv" / "installed").write_text(bootstrap.digest(clone))
+    bootstrap.main(clone)
+    assert capsys.readouterr().out == ""
+
+
+def test_an_old_python_is_refused_in_one_line(monkeypatch):
+    monkeypatch.setattr(bootstrap.sys, "version_info", (3, 9, 0))
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: None)
+    with pytest.raises(SystemExit, match=r"Python 3\.11 or newer is needed") as stopped:
+        bootstrap.find_python()
+    assert "\n" not in str(stopped.value)
+
+
+def test_a_python_without_venv_leaves_nothing(clone):
+    python = clone / "python"
+    python.write_text("#!/bin/sh\nmkdir -p .venv; exit 1\n")
+    python.chmod(0o755)
+    with pytest.raises(SystemExit, match="python3-venv"):
+        bootstrap.make_environment(str(python), clone / ".venv")
+    assert not (clone / ".venv").exists()
+
+
+def test_no_network_is_one_line_and_can_be_gone_on_with(clone, monkeypatch):
+    """pip with an index that is not there: one line, a log, and no mark of success."""
+    (clone / "requirements.txt").write_text("torch==0.0.1\nno-such-package==1.0\n")
+    for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    nowhere = "http://127.0.0.1:9/"  # the discard port: refused at once
+    monkeypatch.setenv("PIP_INDEX_URL", nowhere)
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.setattr(bootstrap, "TORCH_CPU", nowhere)
+    with pytest.raises(SystemExit, match="needs a network") as stopped:
+        bootstrap.main(clone)
+    assert "\n" not in str(stopped.value)
+    assert (clone / ".venv" / "install.log").exists()
+    assert not (clone / ".venv" / "installed").exists()
+
+
+def test_passed_checks_are_remembered_for_exactly_these_files(tmp_path, monkeypatch, capsys):
+    calls = []
+
+    def pytest_run(command, **options):
+        if command[0] == sys.executable:
+            calls.append(command)
+            return subprocess.CompletedProcess(command, returncode=len(calls) - 1)
+        return git(command, **options)
+
+    git = subprocess.run
+    git(["git", "init", "--quiet", str(tmp_path)], check=True)
+    (tmp_path / ".gitignore").write_text("_build/\n")
+    source = tmp_path / "source.py"
+    source.write_text("a = 1\n")
+    monkeypatch.setattr(checks.subprocess, "run", pytest_run)
+
+    assert checks.run(tmp_path) == 0  # the stand-in passes once, and fails from then on
+    assert checks.run(tmp_path) == 0
+    assert "nothing to do" in capsys.readouterr().out
+    assert len(calls) == 1
+    source.write_text("a = 2\n")
+    assert checks.run(tmp_path) == 1
+    source.write_text("a = 1\n")
+    assert checks.run(tmp_path) == 2, "a failure in between is not forgotten"
+
+
+def test_ci_runs_the_command_of_the_readme():
+    readme, ci = (Path(ROOT, name).read_text() for name in ("README.md", ".ci/run"))
+    assert re.search(r"^make test\b", readme, re.MULTILINE)
+    assert ci.rstrip().endswith("make test")
+    workflow = Path(ROOT, ".github/workflows/test.yml").read_text()
+    assert "run: make test" in workflow

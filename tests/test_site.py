@@ -1,0 +1,404 @@
+"""The built site in a real browser: every page, light and dark, wide and narrow; and as files.
+
+The pages are visited once, in one browser; each test then asks one question of all of them.
+"""
+
+import functools
+import http.server
+import json
+import os
+import re
+import shutil
+import threading
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+
+import nbformat
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from jupyter_cache import get_cache
+from playwright.sync_api import sync_playwright
+
+from unrolled.authoring import book, execute, site
+from unrolled.authoring.notebooks import ROOT
+from unrolled.support.figures import COLOURS
+
+SWITCHES = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+AXE = {
+    "runOnly": WCAG,
+    "preload": False,  # it would ask for style sheets at wrong addresses
+    "rules": {"label-content-name-mismatch": {"enabled": True}},  # WCAG 2.5.3, off by default
+}
+LIGHT_WIDE, DARK_NARROW = ("light", 1280), ("dark", 390)
+
+LOOK = """() => {
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const seen = new Set(), repeated = new Set();
+  for (const element of all("[id]")) {
+    if (seen.has(element.id)) repeated.add(element.id);
+    seen.add(element.id);
+  }
+  const main = document.querySelector("main");
+  return {
+    theme: document.documentElement.dataset.theme,
+    written: all("span.math, div.math").length,
+    rendered: all(".math mjx-container").length,
+    broken: all("mjx-merror, .MathJax_Error").map((e) => e.closest("mjx-container")?.textContent),
+    repeated: [...repeated],
+    unnamed: all("main svg.unrolled-figure, main img")
+      .filter((e) => !(e.getAttribute("aria-label") ?? e.getAttribute("alt") ?? "").trim())
+      .map((e) => e.outerHTML.slice(0, 100)),
+    folds: all("main details").length,
+    unreachable: all("main details").filter((e) => {
+      const summary = e.querySelector(":scope > summary");
+      summary?.focus();
+      return !summary || document.activeElement !== summary;
+    }).map((e) => e.outerHTML.slice(0, 100)),
+  };
+}"""
+UNFOLD = """async () => {
+  document.querySelectorAll("details").forEach((fold) => (fold.open = true));
+  await new Promise((done) => setTimeout(done, 100));
+  await Promise.all(document.getAnimations().map((animation) => animation.finished));
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+}"""
+OVERFLOW = "() => document.documentElement.scrollWidth - window.innerWidth"
+CONTRASTS = """(names) => {
+  const probe = document.querySelector("main").appendChild(document.createElement("span"));
+  const luminance = (colour) => {
+    const [r, g, b] = colour.match(/[\\d.]+/g).map((v) => v / 255)
+      .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const value = (colour) => {
+    probe.style.color = colour;
+    return luminance(getComputedStyle(probe).color);
+  };
+  const page = value("var(--pst-color-background)");
+  return Object.fromEntries(names.map((name) => {
+    const figure = value(`var(--figure-${name})`);
+    return [name, (Math.max(page, figure) + 0.05) / (Math.min(page, figure) + 0.05)];
+  }));
+}"""
+
+
+@dataclass
+class Visit:
+    """What one page did and showed in one mode."""
+
+    page: str
+    mode: str
+    width: int
+    elsewhere: list
+    errors: list
+    look: dict
+    violations: list
+    overflow: int
+    contrasts: dict
+
+    def __str__(self):
+        return f"{self.page} ({self.mode}, {self.width} px)"
+
+
+def find_chromium():
+    """A Chromium to drive: the one that is named, or on the path, or Playwright's own (None)."""
+    named = os.environ.get("UNROLLED_CHROMIUM")
+    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+    return next(filter(None, [named, *found]), None)
+
+
+def built(edition):
+    try:
+        return book.build(edition)
+    except SystemExit:
+        pytest.fail(f"the {edition} edition does not build; `make book` says why", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def learner():
+    return built("learner")
+
+
+@pytest.fixture(scope="session")
+def classroom():
+    return built("class")
+
+
+@pytest.fixture(scope="session")
+def visits(learner):
+    return list(visit_all(learner))
+
+
+def visit_all(folder):
+    handler = functools.partial(QuietHandler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    home = f"http://127.0.0.1:{server.server_port}/"
+    try:
+        with sync_playwright() as playwright:
+            try:
+                browser = playwright.chromium.launch(executable_path=find_chromium(), args=SWITCHES)
+            except Exception as error:
+                reason = str(error).splitlines()[0]
+                pytest.fail(
+                    f"no browser to look at the site with ({reason}); install Chromium "
+                    "(`apt install chromium`, or `.venv/bin/playwright install chromium`), or "
+                    "name one in UNROLLED_CHROMIUM",
+                    pytrace=False,
+                )
+            for mode, width in (LIGHT_WIDE, DARK_NARROW):
+                context = browser.new_context(
+                    color_scheme=mode,
+                    viewport={"width": width, "height": 900},
+                    reduced_motion="reduce",
+                )
+                for name in pages(folder):
+                    yield visit(context.new_page(), home, name, mode, width)
+                context.close()
+            browser.close()
+    finally:
+        server.shutdown()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+def visit(page, home, name, mode, width):
+    elsewhere, errors = [], []
+    page.on(
+        "request",
+        lambda request: (
+            request.url.startswith((home, "data:", "blob:")) or elsewhere.append(request.url)
+        ),
+    )
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and errors.append(message.text))
+    page.on(
+        "response",
+        lambda answer: answer.status >= 400 and errors.append(f"{answer.status} {answer.url}"),
+    )
+    page.goto(home + name, wait_until="load")
+    page.evaluate("async () => { await window.MathJax?.startup?.promise; }")
+    look = page.evaluate(LOOK)
+    page.evaluate(UNFOLD)
+    violations = [
+        f"{found['id']}: {node['html'][:160]} ({node['failureSummary']})"
+        for found in Axe().run(page, options=AXE).response["violations"]
+        for node in found["nodes"]
+    ]
+    overflow = page.evaluate(OVERFLOW)
+    named = [name for name in COLOURS if name not in ("grid", "paper")]
+    contrasts = page.evaluate(CONTRASTS, named)
+    page.close()
+    return Visit(name, mode, width, elsewhere, errors, look, violations, overflow, contrasts)
+
+
+def pages(folder):
+    """Every page, relative to the site's folder."""
+    found = (path.relative_to(folder) for path in folder.rglob("*.html"))
+    return sorted(path.as_posix() for path in found if path.parts[0] != "_static")
+
+
+def none_of(visits, what):
+    """Fail with every page where `what(visit)` is not empty."""
+    found = [f"{visit}: {fault}" for visit in visits for fault in what(visit)]
+    assert not found, "\n".join(found)
+
+
+def test_every_page_was_visited_in_both_modes(visits):
+    assert len(visits) >= 2 * 5
+    none_of(
+        visits, lambda visit: [visit.look["theme"]] if visit.look["theme"] != visit.mode else []
+    )
+
+
+def test_nothing_is_fetched_from_another_host(visits):
+    none_of(visits, lambda visit: visit.elsewhere)
+
+
+def test_no_script_fails_and_no_file_is_missing(visits):
+    none_of(visits, lambda visit: visit.errors)
+
+
+def test_all_formulas_are_rendered(visits):
+    assert sum(visit.look["written"] for visit in visits) > 100, "the book has formulas"
+    none_of(visits, lambda visit: visit.look["broken"])
+    none_of(
+        visits,
+        lambda visit: (
+            [f"{visit.look['written']} formulas, {visit.look['rendered']} rendered"]
+            if visit.look["rendered"] < visit.look["written"]
+            else []
+        ),
+    )
+
+
+def test_axe_finds_nothing(visits):
+    none_of(visits, lambda visit: visit.violations)
+
+
+def test_nothing_scrolls_sideways_but_by_itself(visits):
+    none_of(visits, lambda visit: [visit.overflow] if visit.overflow > 0 else [])
+
+
+def test_every_figure_has_a_name(visits):
+    none_of(visits, lambda visit: visit.look["unnamed"])
+
+
+def test_ids_are_unique(visits):
+    none_of(visits, lambda visit: visit.look["repeated"])
+
+
+def test_folds_are_within_reach_of_the_keyboard(visits):
+    assert any(visit.look["folds"] for visit in visits)
+    none_of(visits, lambda visit: visit.look["unreachable"])
+
+
+def test_colours_of_figures_can_be_read_in_both_modes(visits):
+    none_of(
+        visits,
+        lambda visit: [
+            f"{name} has contrast {ratio:.2f}, 4.5 is asked"
+            for name, ratio in visit.contrasts.items()
+            if ratio < 4.5
+        ],
+    )
+
+
+# As files
+
+
+def test_every_notebook_page_offers_its_notebook(learner):
+    offered = 0
+    for name in pages(learner):
+        source = name.removesuffix(".html")
+        here = (learner / name).parent
+        links = re.findall(r'<a href="([^"]+\.ipynb)" download>([^<]+)</a>', read(learner / name))
+        if re.fullmatch(r"(chapters/\d\d_\w+|(labs|solutions)/lab\d\d_\w+)", source):
+            assert len(links) == 1, f"{name} offers {links}"
+        for address, text in links:
+            offered += 1
+            assert "notebook" in text
+            nb = nbformat.read(here / address, as_version=4)
+            nbformat.validate(nb)
+            assert not any(cell.get("outputs") for cell in nb.cells), f"{address} has outputs"
+            lab = ROOT / f"{source}.ipynb"
+            if lab.exists():
+                assert (here / address).read_bytes() == lab.read_bytes(), "the lab as released"
+    assert offered >= 3
+
+
+def test_labs_and_solutions_are_tied(learner):
+    labs = sorted((ROOT / "labs").glob("*.ipynb"))
+    assert labs
+    for lab in labs:
+        address = f'href="../solutions/{lab.stem}.html"'
+        assert address in read(learner / "labs" / f"{lab.stem}.html")
+        assert f'href="../labs/{lab.stem}.html"' in read(learner / "solutions" / f"{lab.stem}.html")
+
+
+def test_the_class_edition_gives_no_answer_away(classroom):
+    public = "\n".join(
+        read(path)
+        for folder in ("chapters", "labs", "unrolled")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".md", ".ipynb", ".py") and "exercises" not in path.parts
+    )
+    answers = {
+        line.strip()
+        for path in (ROOT / "solutions").glob("*.md")
+        for block in re.findall(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", read(path), re.DOTALL)
+        for line in block.splitlines()
+        if len(line.strip()) > 20 and line.strip() not in public
+    }
+    assert answers, "there are solutions to keep"
+    for path in classroom.rglob("*"):
+        assert "solutions" not in path.relative_to(classroom).parts
+        if path.suffix in (".html", ".js", ".ipynb", ".inv") and "_static" not in path.parts:
+            text = unescape(re.sub(r"<[^>]+>", "", path.read_bytes().decode("utf-8", "replace")))
+            assert "solutions/" not in path.read_bytes().decode("utf-8", "replace"), path
+            found = [answer for answer in answers if answer in text]
+            assert not found, f"{path} holds {found}"
+
+
+def test_no_file_names_a_host_to_fetch_from(learner):
+    for path in learner.rglob("*"):
+        if path.suffix == ".html":
+            found = [a for a in site.fetched_elsewhere(read(path)) if not is_link(path, a)]
+            assert not found, f"{path}: {found}"
+        elif path.suffix == ".css":
+            found = re.findall(r"""(?:url\(|@import)\s*["']?((?:https?:)?//[^"')]+)""", read(path))
+            assert not found, f"{path}: {found}"
+
+
+def is_link(path, address):
+    """Whether a <link> only names the address, as rel=canonical does, and fetches nothing."""
+    return f'<link rel="canonical" href="{address}"' in read(path)
+
+
+def test_there_is_no_button_for_a_repository_that_is_not_named(learner):
+    settings = read(ROOT / "_config.yml")
+    if re.search(r'^  url: ""', settings, re.MULTILINE):
+        for name in pages(learner):
+            assert not re.search(
+                r"mybinder|colab\.research|/edit/|/issues/new", read(learner / name)
+            )
+
+
+def test_labs_as_released_say_not_attempted(learner):
+    cache = get_cache(execute.cache_folder(ROOT))
+    checks = 0
+    for lab in sorted((ROOT / "labs").glob("*.ipynb")):
+        _, nb = cache.merge_match_into_notebook(execute.read(ROOT, f"labs/{lab.name}"))
+        for cell in nb.cells:
+            outputs = cell.get("outputs", [])
+            assert not any(output.output_type == "error" for output in outputs), cell.source
+            if cell.cell_type == "code" and cell.source.startswith("check("):
+                checks += 1
+                assert "not attempted" in json.dumps(outputs), f"{lab.name}: {cell.source}"
+    assert checks
+
+
+def test_a_figure_follows_the_mode_of_the_page():
+    svg = (
+        '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" '
+        'xmlns:xlink="http://www.w3.org/1999/xlink" width="72pt" height="36pt" viewBox="0 0 72 36">'
+        "<metadata>made by</metadata><defs><style>*{stroke-linejoin: round}</style></defs>"
+        '<g id="figure_1"><g id="patch_1"><path d="M0 0" style="fill: #ffffff"/></g>'
+        f'<path id="m1" style="stroke: {COLOURS["blue"]}; stroke-width: 2"/>'
+        '<path style="fill: #123456" clip-path="url(#p1)"/><use xlink:href="#m1"/></g>'
+        '<clipPath id="p1"/></svg>'
+    )
+    markup = site.themed_svg(svg, "figure3-", 'A line, "rising" & blue')
+    assert 'role="img"' in markup
+    assert 'aria-label="A line, &quot;rising&quot; &amp; blue"' in markup
+    assert f"stroke: var(--figure-blue, {COLOURS['blue']}); stroke-width: 2" in markup
+    assert 'id="figure3-m1"' in markup
+    assert 'href="#figure3-m1"' in markup
+    assert 'clip-path="url(#figure3-p1)"' in markup
+    assert "fill: #123456" in markup, "a colour outside the palette stays"
+    assert "fill: none" in markup, "the background goes"
+    assert "<style" not in markup
+    assert "metadata" not in markup
+    assert "--figure-width: 96px" in markup
+
+
+def test_the_style_sheet_sets_every_colour_of_the_palette_in_both_modes():
+    sheet = read(site.THEME / "static" / "unrolled.css")
+    for mode in ("light", "dark"):
+        block = re.search(rf'html\[data-theme="{mode}"\] {{(.*?)}}', sheet, re.DOTALL)[1]
+        found = dict(re.findall(r"--figure-([\w-]+): ([^;]+);", block))
+        assert found.keys() == COLOURS.keys()
+        if mode == "light":
+            assert found == COLOURS
+
+
+def read(path):
+    return Path(path).read_text(encoding="utf-8")

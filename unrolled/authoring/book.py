@@ -1,0 +1,198 @@
+"""Builds the site: executes every notebook, then runs Jupyter Book, strictly, over the outputs.
+
+The finished site goes to _build/html (learner's edition) or _build/html-class (class edition, in
+which no solution appears), and only when everything succeeded: a failed build leaves the last good
+site in place. A warning is a failure.
+"""
+
+import hashlib
+import shutil
+import sys
+from pathlib import Path
+
+from unrolled.authoring.notebooks import ROOT, AuthoringError, write_atomically
+
+SITES = {"learner": "html", "class": "html-class"}
+SOLUTIONS = "solutions/"
+PARTS, ENTRIES = {"parts", "subtrees"}, {"chapters", "sections", "entries"}  # keys of _toc.yml
+SOURCES = ("chapters", "solutions", "labs", "unrolled")
+SETTINGS = ("_config.yml", "_toc.yml", "requirements.txt")
+
+
+def build(edition="learner", root=ROOT):
+    """Build the `edition` ("learner" or "class") of the book at `root`; return the site's folder.
+
+    Where the book cannot be built, says why on stderr, a line for each fault, and exits with 1.
+    """
+    root = Path(root).resolve()
+    site = root / "_build" / SITES[edition]
+    stamp = root / "_build" / "work" / f"{edition}.digest"
+    inputs = digest(root, [*SOURCES, *SETTINGS], edition)
+    if stamp.exists() and stamp.read_text() == inputs and (site / "index.html").exists():
+        print(f"nothing to do: the {edition} edition is up to date\n{_where(site)}")
+        return site
+    toc = contents(root, edition)
+    files = pages(toc)
+
+    from unrolled.authoring import execute  # its libraries take a second to load
+
+    print(f"{edition} edition: {len(files)} pages", flush=True)
+    digests, failures = execute.run([file for file in files if _is_notebook(root / file)], root)
+    log = root / "_build" / "failures.log"
+    if failures:
+        write_atomically(log, "\n\n".join(f"{failure}\n{failure.log}" for failure in failures))
+        shown = log.relative_to(root)
+        _give_up([*failures, f"The site is left as it was. The tracebacks are in {shown}."])
+    log.unlink(missing_ok=True)
+
+    work = root / "_build" / "work" / edition
+    if not _typeset(root, work, edition, toc, digests):
+        shutil.rmtree(work)  # Sphinx warns of a page only when it reads it: next time, read all
+        _give_up(["The site is left as it was: the warnings above are errors."])
+    _publish(work / "html", site)
+    write_atomically(stamp, inputs)
+    print(_where(site))
+    return site
+
+
+def digest(root, names, *words):
+    """Digest of words and of all files of the book below `names`, by path and content."""
+    total = hashlib.sha256("\0".join([sys.version, *words]).encode())
+    for name in names:
+        top = root / name
+        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+            parts = path.relative_to(root).parts
+            if any(part.startswith(".") or part == "__pycache__" for part in parts):
+                continue
+            if path.is_file():
+                total.update("/".join(parts).encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()
+
+
+def contents(root, edition):
+    """The table of contents of an edition: globs resolved, files with their suffixes, and, for
+    classes, no solutions."""
+    import yaml
+
+    try:
+        toc = yaml.safe_load((root / "_toc.yml").read_text("utf-8"))
+    except FileNotFoundError:
+        raise _toc_error("is missing; restore it") from None
+    except yaml.YAMLError as error:
+        raise _toc_error(f"invalid YAML: {error}; mend it") from None
+    if not isinstance(toc, dict) or "root" not in toc:
+        raise _toc_error("names no `root:` page; add it")
+    omitted = SOLUTIONS if edition == "class" else None
+
+    def resolved(entry):
+        """The entries that `entry` stands for: several for a glob, none for what is left out."""
+        if "glob" in entry:
+            files = sorted(root.glob(entry["glob"] + ".*"))
+            return [resolve({"file": str(path.relative_to(root))}) for path in files]
+        return [resolve(entry)]
+
+    def resolve(entry):
+        entry = dict(entry)
+        for key in {"root", "file"} & entry.keys():
+            entry[key] = _file(root, entry[key])
+        for key in ENTRIES & entry.keys():
+            below = [new for old in entry[key] for new in resolved(old)]
+            if omitted:
+                below = [new for new in below if not new.get("file", "").startswith(omitted)]
+            entry[key] = below
+        for key in PARTS & entry.keys():
+            entry[key] = [part for part in map(resolve, entry[key]) if _below(part)]
+        return entry
+
+    return resolve(toc)
+
+
+def pages(toc):
+    """The files of a table of contents, in order."""
+    here = [toc[key] for key in ("root", "file") if key in toc]
+    return here + [page for entry in _below(toc) for page in pages(entry)]
+
+
+def _below(entry):
+    return [below for key in sorted(PARTS | ENTRIES) for below in entry.get(key, [])]
+
+
+def _file(root, name):
+    """The page `name` of the table of contents, which may lack its suffix."""
+    for candidate in (name, f"{name}.md", f"{name}.ipynb"):
+        if (root / candidate).is_file():
+            return Path(candidate).as_posix()
+    raise _toc_error(f"there is no page {name}; write it, or take it out")
+
+
+def _toc_error(message):
+    return AuthoringError("_toc.yml", None, None, message)
+
+
+def _is_notebook(path):
+    """Whether the page has cells to execute."""
+    if path.suffix == ".ipynb":
+        return True
+    from myst_nb.core.read import is_myst_markdown_notebook
+
+    return is_myst_markdown_notebook(path.read_text("utf-8"))
+
+
+def _typeset(root, work, edition, toc, digests):
+    """Run Jupyter Book from the cache into work/html; whether it was without a warning."""
+    import yaml
+    from jupyter_book.sphinx import build_sphinx
+
+    from unrolled.authoring.execute import cache_folder
+
+    # What shapes every page; where it changes, all is made anew, and no page that left the table
+    # of contents stays behind.
+    listed = yaml.safe_dump(toc, sort_keys=False)
+    bibliography = [path.relative_to(root).as_posix() for path in root.glob("chapters/*.bib")]
+    frame = digest(root, [*SETTINGS, "unrolled/authoring", *bibliography], listed)
+    if not (work / "frame").exists() or (work / "frame").read_text() != frame:
+        shutil.rmtree(work, ignore_errors=True)
+    write_atomically(work / "_toc.yml", listed)
+    write_atomically(work / "frame", frame)
+    settings = {
+        "external_toc_path": str(work / "_toc.yml"),
+        "nitpicky": True,
+        "latex_individualpages": False,
+        "nb_execution_cache_path": str(cache_folder(root)),
+        "unrolled_digests": {str(Path(name).with_suffix("")): d for name, d in digests.items()},
+    }
+    status = build_sphinx(
+        root,
+        work / "html",
+        doctreedir=work / "doctrees",
+        path_config=root / "_config.yml",
+        noconfig=True,
+        confoverrides=settings,
+        warningiserror=True,
+        keep_going=True,
+        force_all=True,  # writes every page, so that a label gone from one is missed in all others
+        quiet=True,
+    )
+    return status == 0
+
+
+def _publish(built, site):
+    """Put a copy of `built` in the place of `site`, which is whole but for one rename."""
+    fresh, old = site.with_name(site.name + ".new"), site.with_name(site.name + ".old")
+    for folder in (fresh, old):
+        shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(built, fresh, ignore=shutil.ignore_patterns(".*"))
+    if site.exists():
+        site.rename(old)
+    fresh.rename(site)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _where(site):
+    return f"open {(site / 'index.html').as_uri()}"
+
+
+def _give_up(lines):
+    for line in lines:
+        print(line, file=sys.stderr)
+    raise SystemExit(1)

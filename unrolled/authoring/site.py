@@ -1,0 +1,287 @@
+"""The Sphinx extension that makes the site ours: offline, accessible, its figures follow the mode.
+
+It serves MathJax from the site itself, puts the notebooks' SVG figures into the page with colours
+the style sheet can change, folds with <details>, offers each notebook for download, ties labs to
+their solutions, and mends what the theme and extensions do to accessibility.
+"""
+
+import re
+import shutil
+import xml.etree.ElementTree as ET
+from importlib.metadata import distribution
+from pathlib import Path
+
+import nbformat
+from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+
+from unrolled.authoring import notebooks
+
+THEME = Path(__file__).parent / "theme"
+MATHJAX = "tex-chtml.js"  # the entry point; what it loads on demand lies in folders beside it
+MATHJAX_FOLDERS = ("a11y", "adaptors", "input", "output", "sre", "ui")
+SVG, XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
+SITE_NOTEBOOKS = {"chapters": "chapter", "labs": "lab", "solutions": "solution"}
+MENDED = {  # markup of extensions, and what it should be
+    ' aria-label="Toggle hidden content"': "",  # a name that is not the visible text
+    ' role="doc-biblioentry"': ' role="listitem"',  # deprecated, and a list of no list items
+    ' id="proof"': "",  # of every proof alike
+}
+LOG = logging.getLogger(__name__)
+
+
+class figure_svg(nodes.General, nodes.Element):
+    """A figure of a notebook as SVG in the page; `svg` is its markup."""
+
+
+class folded(nodes.General, nodes.Element):
+    """An admonition with the class `dropdown`, as <details>; its first child is the title."""
+
+
+class folded_title(nodes.TextElement):
+    """What a folded block shows when it is closed."""
+
+
+def setup(app):
+    app.add_config_value("unrolled_digests", {}, "")
+    app.add_config_value("comments_config", {}, "")  # Jupyter Book sets it for a part we leave out
+    app.add_node(figure_svg, html=(visit_figure_svg, None))
+    app.add_node(folded, html=(visit_folded, depart_folded))
+    app.add_node(folded_title, html=(visit_folded_title, depart_folded_title))
+    app.add_css_file("unrolled.css", priority=900)
+    app.add_js_file("unrolled.js", loading_method="defer")
+    app.add_post_transform(InlineFigures)
+    app.connect("config-inited", configure, priority=900)
+    app.connect("env-get-outdated", outdated)
+    app.connect("doctree-resolved", fold, priority=900)
+    app.connect("html-page-context", finish_page, priority=950)
+    app.connect("build-finished", add_files)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def configure(app, config):
+    config.templates_path.insert(0, str(THEME / "templates"))
+    config.html_static_path.append(str(THEME / "static"))
+    config.html_favicon = str(THEME / "icon.svg")
+    config.mathjax_path = f"mathjax/{MATHJAX}"
+    options = {"enableMenu": False}  # its menu makes each formula a stop of the Tab key
+    config.mathjax3_config = {"options": options, "chtml": {"mtextInheritFont": True}}
+    config.html_context["default_mode"] = "auto"
+    theme = config.html_theme_options
+    if not theme.get("repository_url"):  # then there is nothing that Binder or Colab could open
+        theme["launch_buttons"] = {}
+
+
+def outdated(app, env, added, changed, removed):
+    """Pages whose notebook was executed with other modules than when Sphinx read it last."""
+    before = getattr(env, "unrolled_digests", {})
+    env.unrolled_digests = dict(app.config.unrolled_digests)
+    return [
+        page
+        for page, digest in env.unrolled_digests.items()
+        if page in env.found_docs and before.get(page) != digest
+    ]
+
+
+# Figures
+
+
+class InlineFigures(SphinxPostTransform):
+    """Replaces the image of each SVG a notebook made by its markup."""
+
+    default_priority = 10  # when myst-nb has chosen among an output's formats
+    formats = ("html",)
+
+    def run(self, **kwargs):
+        made = Path(self.app.outdir).parent / "jupyter_execute"  # where myst-nb puts outputs
+        count = 0
+        for image in list(self.document.findall(nodes.image)):
+            path = Path(self.app.srcdir, image["uri"]).resolve()
+            alt = image.get("alt", "").strip()
+            if not alt:
+                LOG.warning("a figure without alt text; say in `alt` what is seen", location=image)
+            if path.suffix == ".svg" and path.is_relative_to(made):
+                count += 1
+                markup = themed_svg(path.read_text("utf-8"), f"figure{count}-", alt)
+                image.replace_self(figure_svg(svg=markup))
+
+
+def themed_svg(text, prefix, alt):
+    """Markup of an SVG by matplotlib, to stand in a page.
+
+    Ids get the prefix, colours of the figures' palette become CSS variables, the background goes,
+    and the whole is one image named `alt`.
+    """
+    root = ET.fromstring(text)
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag in (SVG + "metadata", SVG + "style"):
+                parent.remove(child)  # the style is global in a page; ours says the same, narrower
+            elif child.tag == SVG + "defs" and not len(child):
+                parent.remove(child)
+    background = root.find(f".//{SVG}g[@id='patch_1']/{SVG}path")
+    if background is not None:
+        background.set("style", "fill: none")
+    for element in root.iter():
+        for key, value in element.attrib.items():
+            if key == "id":
+                element.set(key, prefix + value)
+            elif key in ("href", XLINK + "href") and value.startswith("#"):
+                element.set(key, "#" + prefix + value[1:])
+            elif "#" in value:
+                element.set(key, themed_colours(value.replace("url(#", f"url(#{prefix}")))
+    width = float(root.get("width", "0").removesuffix("pt")) * 4 / 3  # points to CSS pixels
+    for key in ("width", "height"):
+        root.attrib.pop(key, None)
+    for key, value in {
+        "class": "unrolled-figure",
+        "role": "img",
+        "aria-label": alt,
+        "style": f"--figure-width: {width:.0f}px",
+    }.items():
+        root.set(key, value)
+    ET.register_namespace("", SVG[1:-1])
+    ET.register_namespace("xlink", XLINK[1:-1])
+    return ET.tostring(root, encoding="unicode")
+
+
+def themed_colours(style):
+    """`style` with each colour of the palette as a variable, for the style sheet to set."""
+    from unrolled.support.figures import COLOURS
+
+    names = {colour.lower(): name for name, colour in COLOURS.items()} | {"#000000": "ink"}
+
+    def variable(match):
+        colour = match[0].lower()
+        return f"var(--figure-{names[colour]}, {colour})" if colour in names else match[0]
+
+    return re.sub(r"#[0-9a-fA-F]{6}\b", variable, style)
+
+
+def visit_figure_svg(self, node):
+    self.body.append(f'<div class="figure-scroll">{node["svg"]}</div>\n')
+    raise nodes.SkipNode
+
+
+# Folded blocks
+
+
+def fold(app, doctree, docname):
+    """Make each admonition with the class `dropdown` a <details>, which needs no script."""
+    for node in list(doctree.findall(nodes.Admonition)):
+        if "dropdown" in node["classes"]:
+            head, *rest = node.children
+            title = folded_title(head.rawsource)
+            if isinstance(head, nodes.title):
+                title += list(head.children)
+            else:  # a plain note has no title; its kind is one
+                title += nodes.Text(node.tagname.capitalize())
+                rest = node.children
+            block = folded("", title, *rest, ids=node["ids"], classes=node["classes"])
+            block.source, block.line = node.source, node.line
+            node.replace_self(block)
+
+
+def visit_folded(self, node):
+    self.body.append(self.starttag(node, "details", CLASS="admonition"))
+
+
+def depart_folded(self, node):
+    self.body.append("</details>\n")
+
+
+def visit_folded_title(self, node):
+    self.body.append(self.starttag(node, "summary", "", CLASS="admonition-title"))
+
+
+def depart_folded_title(self, node):
+    self.body.append("</summary>\n")
+
+
+# Pages
+
+
+def finish_page(app, pagename, templatename, context, doctree):
+    """Offer the page's notebook, tie labs and solutions, and mend ids."""
+    body = context.get("body")
+    if not body:
+        return
+    for address in fetched_elsewhere(body):
+        LOG.warning("fetches %s; put the file into the book", address, location=pagename)
+    head = [offer_notebook(app, pagename)] if is_notebook(app, pagename) else []
+    folder, _, name = pagename.partition("/")
+    pair = {"labs": "solutions", "solutions": "labs"}.get(folder)
+    foot = []
+    if pair and f"{pair}/{name}" in app.env.found_docs:
+        address = app.builder.get_relative_uri(pagename, f"{pair}/{name}")
+        if folder == "labs":
+            foot.append(f'<a href="{address}">Compare with the solution of this lab</a>')
+        else:
+            head.append(f'<a href="{address}">Back to the lab</a>')
+    body = body.replace("</h1>", "</h1>\n" + _bar(head), 1) + _bar(foot)
+    for wrong, right in MENDED.items():
+        body = body.replace(wrong, right)
+    context["body"] = unique_ids(body)
+
+
+def fetched_elsewhere(html):
+    """Addresses of other hosts from which a browser would fetch what the page shows or runs."""
+    elements = r"<(?:img|script|iframe|link|source|video|audio|embed|object|image|use)\b[^>]*?"
+    addresses = r"""\b(?:src|srcset|href|data|poster)\s*=\s*["']?\s*((?:https?:)?//[^"'\s>]+)"""
+    return re.findall(elements + addresses, html, flags=re.IGNORECASE)
+
+
+def is_notebook(app, pagename):
+    return "kernelspec" in app.env.metadata.get(pagename, {})
+
+
+def offer_notebook(app, pagename):
+    folder, _, name = pagename.rpartition("/")
+    kind = SITE_NOTEBOOKS.get(folder, "page")
+    return f'<a href="{name}.ipynb" download>Download this {kind} as a notebook (.ipynb)</a>'
+
+
+def _bar(links):
+    return f'<p class="page-links">{" ".join(links)}</p>\n' if links else ""
+
+
+def unique_ids(html):
+    """`html` with each id given only once: sphinx-exercise and sphinx-proof repeat theirs."""
+    seen = set()
+
+    def first(match):
+        known = match[1] in seen
+        seen.add(match[1])
+        return "" if known else match[0]
+
+    return re.sub(r'\sid="([^"]+)"', first, html)
+
+
+# Files
+
+
+def add_files(app, exception):
+    """Put MathJax and the notebooks into the built site."""
+    if exception is not None or app.builder.format != "html":
+        return
+    package = distribution("sphinx-mathjax-offline")
+    source = Path(package.locate_file("sphinx-mathjax-offline/static/mathjax"))
+    target = Path(app.outdir, "_static", "mathjax")
+    if not target.exists():
+        for folder in MATHJAX_FOLDERS:
+            shutil.copytree(source / folder, target / folder)
+        shutil.copy(source / MATHJAX, target)
+    for page in app.env.found_docs:
+        if is_notebook(app, page):
+            write_notebook(Path(app.env.doc2path(page)), Path(app.outdir, page + ".ipynb"))
+
+
+def write_notebook(source, target):
+    """The notebook of a page as a file to work with: without outputs."""
+    if source.suffix == ".ipynb":
+        shutil.copy(source, target)
+    else:
+        nb = notebooks.to_nbformat(notebooks.read(source))
+        nb.metadata = {"kernelspec": nb.metadata["kernelspec"]}
+        nbformat.write(nb, target)

@@ -1,0 +1,189 @@
+"""Chapter 1: Convolution.
+
+Generated from chapters/01_convolution.md; an edit made here is lost. Edit the chapter's cells
+tagged `export`, then run `make sync`.
+"""
+
+import numpy as np
+
+__all__ = [
+    "conv1d",
+    "conv1d_backward",
+    "conv2d",
+    "conv2d_backward",
+    "correlate",
+    "correlate_backward",
+    "output_length",
+    "toeplitz",
+]
+
+
+def correlate(x, m):
+    """Slide the filter m along the signal x: c_j = m·x_{j:j+n-1}, slide 4, eq. (1).
+
+    x: (T,), m: (n,) with n <= T. Returns c: (T-n+1,), and a cache for the backward
+    pass. Raises ValueError when x or m is no vector, or m is longer than x.
+    """
+    for name, value in (("x", x), ("m", m)):
+        if np.ndim(value) != 1 or np.size(value) == 0:
+            raise ValueError(f"{name}: a vector expected, got shape {np.shape(value)}")
+    T, n = len(x), len(m)
+    if n > T:
+        raise ValueError(f"m: a window of {n} does not fit on a signal of {T}")
+    c = np.array([m @ x[j : j + n] for j in range(T - n + 1)])  # (T-n+1,)
+    return c, (x, m)
+
+
+def toeplitz(m, T):
+    """The matrix M with M x = correlate(x, m) for every x: (T,); slide 8.
+
+    m: (n,) with n <= T. Returns M: (T-n+1, T), M[j, j+k] = m[k] and zero elsewhere.
+    Raises ValueError when the window is longer than the signal.
+    """
+    n = len(m)
+    if n > T:
+        raise ValueError(f"m: a window of {n} does not fit on a signal of {T}")
+    return sum(m[k] * np.eye(T - n + 1, T, k) for k in range(n))
+
+
+def correlate_backward(dc, cache):
+    """Gradients of `correlate`: dx = M^T dc, dm_k = Σ_j dc_j x_{j+k-1} (slides 4, 8).
+
+    dc: (T-n+1,). Returns dx: (T,), dm: (n,).
+    """
+    x, m = cache
+    n = len(m)
+    dx, dm = np.zeros_like(x), np.zeros_like(m)
+    for j in range(len(dc)):
+        dx[j : j + n] += dc[j] * m
+        dm += dc[j] * x[j : j + n]
+    return dx, dm
+
+
+def output_length(L, n, stride=1, padding=0, dilation=1):
+    """Responses of a window n on L samples: ⌊(L + 2p - d(n-1) - 1) / s⌋ + 1.
+
+    Raises ValueError when an argument is not an integer in its range, or when the
+    dilated window is longer than the padded signal.
+    """
+    ranges = {"L": (L, 1), "n": (n, 1), "stride": (stride, 1)}
+    ranges |= {"padding": (padding, 0), "dilation": (dilation, 1)}
+    for name, (value, least) in ranges.items():
+        if not isinstance(value, (int, np.integer)) or value < least:
+            raise ValueError(f"{name}: an integer of at least {least} expected, got {value!r}")
+    span, room = dilation * (n - 1) + 1, L + 2 * padding
+    if span > room:
+        raise ValueError(
+            f"n: a window of {n} with dilation {dilation} spans {span} "
+            f"samples, but the padded signal has {room}; pad more, or "
+            "shorten the window"
+        )
+    return (room - span) // stride + 1
+
+
+def _slices(n, length, stride, dilation):
+    """The samples S_j that tap j reads, for j = 0 … n-1."""
+    reach = stride * (length - 1) + 1
+    return [slice(j * dilation, j * dilation + reach, stride) for j in range(n)]
+
+
+def _pad(x, *padding):
+    """Zeros on both sides of the last axes, `padding[i]` of them on the i-th."""
+    return np.pad(x, [(0, 0)] * (x.ndim - len(padding)) + [(p, p) for p in padding])
+
+
+def _grouped(x, w, groups):
+    """Channels split into groups: (B, G, C/G, …) and (G, K/G, C/G, …)."""
+    xg = x.reshape(len(x), groups, -1, *x.shape[2:])
+    return xg, w.reshape(groups, -1, *w.shape[1:])
+
+
+def _check_layer(x, w, b, groups, axes):
+    """Raise ValueError unless x: (B, C, …), w: (K, C/G, …), b: (K,) fit together."""
+    for name, value, ndim in (("x", x, 2 + axes), ("w", w, 2 + axes), ("b", b, 1)):
+        if np.ndim(value) != ndim:
+            raise ValueError(f"{name}: {ndim} axes expected, got {np.shape(value)}")
+    C, K = x.shape[1], w.shape[0]
+    whole = isinstance(groups, (int, np.integer)) and groups >= 1
+    if not whole or C % groups or K % groups:
+        raise ValueError(
+            f"groups: a divisor of {C} channels and {K} filters expected, got {groups!r}"
+        )
+    if w.shape[1] != C // groups:
+        raise ValueError(
+            f"w: {C // groups} channels expected (x has {C} in {groups} "
+            f"groups), got shape {w.shape}"
+        )
+    if b.shape != (K,):
+        raise ValueError(f"b: shape ({K},) expected, one bias a filter, got {b.shape}")
+
+
+def conv1d(x, w, b, stride=1, padding=0, dilation=1, groups=1):
+    """A 1-D convolution layer: Σ_j W_j x[:, S_j] + b; slide 4 with channels, batch.
+
+    x: (B, C, L), w: (K, C/groups, n), b: (K,). Returns out: (B, K, L_out), where
+    L_out is `output_length`'s, and a cache for `conv1d_backward`. As in torch, the
+    weights are not flipped. Raises ValueError when arguments do not fit together.
+    """
+    _check_layer(x, w, b, groups, axes=1)
+    length = output_length(x.shape[2], w.shape[2], stride, padding, dilation)
+    slices = _slices(w.shape[2], length, stride, dilation)
+    xg, wg = _grouped(_pad(x, padding), w, groups)
+    out = sum(wg[..., j] @ xg[..., S] for j, S in enumerate(slices))
+    out = out.reshape(len(x), len(w), length) + b[:, None]
+    return out, (x.shape, xg, wg, slices, padding)
+
+
+def conv1d_backward(dout, cache):
+    """Gradients of `conv1d`. dout: (B, K, L_out). Returns dx: (B, C, L), dw, db.
+
+    dW_j = Σ_b dout_b x_b[:, S_j]^T and dx_b[:, S_j] += W_j^T dout_b for every tap j.
+    """
+    x_shape, xg, wg, slices, padding = cache
+    dg = dout.reshape(len(xg), *wg.shape[:2], -1)  # (B, G, K/G, L_out)
+    dxg, dwg = np.zeros_like(xg), np.empty_like(wg)
+    for j, S in enumerate(slices):
+        dwg[..., j] = (dg @ xg[..., S].swapaxes(-1, -2)).sum(axis=0)
+        dxg[..., S] += wg[..., j].swapaxes(-1, -2) @ dg
+    dx = dxg[..., padding : padding + x_shape[2]].reshape(x_shape)
+    return dx, dwg.reshape(-1, *wg.shape[2:]), dout.sum(axis=(0, 2))
+
+
+def _pair(value):
+    """An option for rows and columns: one number for both, or a pair."""
+    return tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+
+
+def conv2d(x, w, b, stride=1, padding=0, dilation=1, groups=1):
+    """A 2-D convolution layer: Σ_ij W_ij x[:, R_i, S_j] + b.
+
+    x: (B, C, Y, X), w: (K, C/groups, n_y, n_x), b: (K,). stride, padding and dilation
+    are one number or a pair (rows, columns). Returns out: (B, K, Y_out, X_out) and a
+    cache. Raises ValueError when arguments do not fit together.
+    """
+    _check_layer(x, w, b, groups, axes=2)
+    s, p, d = _pair(stride), _pair(padding), _pair(dilation)
+    Y, X = (output_length(*size) for size in zip(x.shape[2:], w.shape[2:], s, p, d))
+    rows = _slices(w.shape[2], Y, s[0], d[0])
+    columns = _slices(w.shape[3], X, s[1], d[1])
+    xg, wg = _grouped(_pad(x, *p), w, groups)
+    taps = [(i, j, R, S) for i, R in enumerate(rows) for j, S in enumerate(columns)]
+    flat = (*xg.shape[:3], Y * X)  # (B, G, C/G, Y·X)
+    out = sum(wg[..., i, j] @ xg[..., R, S].reshape(flat) for i, j, R, S in taps)
+    out = out.reshape(len(x), len(w), Y, X) + b[:, None, None]
+    return out, (x.shape, xg, wg, taps, p)
+
+
+def conv2d_backward(dout, cache):
+    """Gradients of `conv2d`. dout: (B, K, Y_out, X_out). Returns dx, dw, db."""
+    x_shape, xg, wg, taps, (top, left) = cache
+    (B, _, Y, X), (height, width) = dout.shape, x_shape[2:]
+    dg = dout.reshape(B, *wg.shape[:2], Y * X)  # (B, G, K/G, Y·X)
+    dxg, dwg = np.zeros_like(xg), np.empty_like(wg)
+    for i, j, R, S in taps:
+        window = xg[..., R, S].reshape(*xg.shape[:3], Y * X)  # (B, G, C/G, Y·X)
+        dwg[..., i, j] = (dg @ window.swapaxes(-1, -2)).sum(axis=0)
+        dwindow = wg[..., i, j].swapaxes(-1, -2) @ dg  # (B, G, C/G, Y·X)
+        dxg[..., R, S] += dwindow.reshape(*xg.shape[:3], Y, X)
+    dx = dxg[..., top : top + height, left : left + width].reshape(x_shape)
+    return dx, dwg.reshape(-1, *wg.shape[2:]), dout.sum(axis=(0, 2, 3))

@@ -1,0 +1,143 @@
+"""What an exercise is: the cases it is tried on, the right answers, and the wrong ones we know."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from zlib import crc32
+
+from numpy import ndarray
+from numpy.random import default_rng
+
+from .plain import plain
+
+FEWEST_MISCONCEPTIONS = 3
+BY_HAND = 12  # numbers
+
+
+class ExerciseError(ValueError):
+    """A fault in how an exercise or a lab is written; str(error) is one line."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A function whose results count as right, and the name under which a verdict cites it."""
+
+    name: str
+    function: Callable
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A plausible wrong answer.
+
+    name:     two to four words, for statistics over a class: "flipped filter"
+    function: the wrong answer, with the exercise's arguments
+    says:     one or two sentences to the student: what they did, and why it is not asked for
+    section:  the chapter's section to read again; None for the exercise's own
+    """
+
+    name: str
+    function: Callable
+    says: str
+    section: str | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question answered in words and graded by hand."""
+
+    name: str
+    points: int
+
+    def __post_init__(self):
+        _require_name_and_points("question", self.name, self.points)
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """An exercise and everything needed to check an answer to it.
+
+    cases:      f(rng) -> list of dicts {argument: int, float or array}, in the signature's order
+    shapes:     {argument: its dimensions by letter, as in "B C L"}, for the arrays
+    returns:    {name: what it is, as in "a float64 array (B, K, M)"}; several when the answer is a
+                tuple
+    reference:  our own verified function; `oracle` is preferred where its import succeeds
+    tolerance:  largest allowed error, relative to the largest expected number (at least 1)
+    time_limit: seconds for all cases together
+    section:    the chapter's section the exercise follows from, exactly as in its heading
+    points:     the one place where they are set
+    """
+
+    name: str
+    points: int
+    section: str
+    cases: Callable
+    shapes: dict
+    returns: dict
+    reference: Source
+    misconceptions: tuple
+    oracle: Source | None = None
+    tolerance: float = 1e-9
+    time_limit: float = 10.0
+
+    def __post_init__(self):
+        _require_name_and_points("exercise", self.name, self.points)
+        found = len(self.misconceptions)
+        if found < FEWEST_MISCONCEPTIONS:
+            raise ExerciseError(
+                f'exercise "{self.name}" names {found} misconceptions and needs at least '
+                f"{FEWEST_MISCONCEPTIONS}: add plausible wrong answers, each as a Misconception"
+            )
+        names = [misconception.name for misconception in self.misconceptions]
+        for name in names:
+            if names.count(name) > 1:
+                raise ExerciseError(
+                    f'exercise "{self.name}" has two misconceptions "{name}": rename one'
+                )
+        if not self.returns:
+            raise ExerciseError(
+                f'exercise "{self.name}" does not say what it returns: fill returns'
+            )
+
+    def draw(self, seed=0):
+        """The cases of a seed, smallest first, so that a failing case is shown at its smallest."""
+        rng = default_rng([seed, crc32(self.name.encode())])
+        return sorted(self.cases(rng), key=_size)
+
+    def expected(self, cases):
+        """(right answers as plain values, the name of what computed them).
+
+        Raises RuntimeError when oracle and reference disagree: one of them has been tampered with.
+        """
+        ours = [plain(self.reference.function(*case.values())) for case in cases]
+        if self.oracle is None:
+            return ours, self.reference.name
+        try:
+            theirs = [plain(self.oracle.function(*case.values())) for case in cases]
+        except ImportError:
+            return ours, self.reference.name
+        from .judging import compare
+
+        for one, other in zip(ours, theirs, strict=True):
+            if compare(one, other, self.tolerance) is not None:
+                raise RuntimeError(f"{self.oracle.name} and {self.reference.name} disagree")
+        return theirs, self.oracle.name
+
+
+def numbers(rng, *shape):
+    """Random float64 numbers: whole ones, never 0, in arrays small enough to follow by hand."""
+    if prod(shape) > BY_HAND:
+        return rng.normal(size=shape)
+    return rng.integers(1, 10, shape) * rng.choice([-1.0, 1.0], shape)
+
+
+def _size(case):
+    """How much there is to read in a case."""
+    return sum(value.size if type(value) is ndarray else abs(value) for value in case.values())
+
+
+def _require_name_and_points(kind, name, points):
+    if not (isinstance(name, str) and name.isidentifier()):
+        raise ExerciseError(f"{kind} {name!r}: its name has to be a Python identifier")
+    if type(points) is not int or points < 1:
+        raise ExerciseError(f'{kind} "{name}": points are {points!r} and have to be an int >= 1')

@@ -1,0 +1,309 @@
+"""The student's side of a check: run an answer on given cases and hand back plain arrays.
+
+Nothing here knows what is right. So a grader can call `run` in a process of its own, pass on the
+Outcome (arrays and text, nothing that acts) and judge it in another.
+"""
+
+import builtins
+import contextlib
+import ctypes
+import io
+import linecache
+import os
+import sys
+import sysconfig
+import threading
+import time
+from dataclasses import dataclass
+
+from numpy import array, ndarray
+
+from . import guard
+from .plain import NotPlain, describe, plain
+from .verdict import Status
+
+STACK = 64 * 2**20  # bytes; threads on macOS begin with 0.5 MB, too little for deep recursion
+PRINTED, LINES = 2000, 10  # characters and lines of the answer's own output that are kept
+SECONDS_TO_STOP = 1.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One plain value per case, or, where `status` is not None, why there are none.
+
+    `case` is the index of the case at which the run ended; `printed` what the answer printed.
+    """
+
+    values: tuple = ()
+    status: Status | None = None
+    message: str = ""
+    case: int | None = None
+    printed: str = ""
+
+
+def run(answer, cases, time_limit=10.0):
+    """Call `answer` with the arguments of every case, for at most `time_limit` seconds in all.
+
+    `cases` is a list of dicts, name of the argument to int, float or array, in the order of the
+    signature. The answer gets copies. It may raise, never end, print, exit or patch NumPy: each
+    gives an Outcome, none an exception. (What kills the whole process needs a process around it.)
+    """
+    if not callable(answer):
+        message = (
+            f"check needs the function itself, without parentheses, and got {describe(answer)}."
+        )
+        return Outcome(status=Status.ERROR, message=message)
+    work = _Work(answer, cases)
+    with _recorded() as record, _no_exit():
+        in_time, stopped = _within(time_limit, work)
+    replaced = guard.restore()
+    printed = record.text()
+    if not in_time:
+        message = f"It did not finish within {time_limit:g} s. Is there a loop that never ends?"
+        if not stopped:
+            message += " It could not be stopped either: restart the kernel before going on."
+        return Outcome(status=Status.TIMED_OUT, message=message, case=work.case, printed=printed)
+    if replaced:
+        message = f"Your code replaced {', '.join(f'`{name}`' for name in replaced[:5])}; "
+        message += "it has been put back. Use another name for functions of your own."
+        return Outcome(status=Status.ERROR, message=message, printed=printed)
+    if work.failure is not None:
+        status, message = work.failure
+        return Outcome(status=status, message=message, case=work.case, printed=printed)
+    return Outcome(values=tuple(work.values), printed=printed)
+
+
+class _Work:
+    """The run itself; its attributes are read by the waiting thread."""
+
+    def __init__(self, answer, cases):
+        self.answer, self.cases = answer, cases
+        self.values, self.failure, self.case = [], None, None
+        self.over = threading.Event()
+
+    def __call__(self):
+        try:
+            self._all()
+        finally:
+            _disarm()
+            self.over.set()
+
+    def _all(self):
+        try:
+            for index, case in enumerate(self.cases):
+                self.case = index
+                self.values.append(self._one(case))
+        except _Failure as failure:
+            self.failure = failure.args
+        except BaseException as error:  # SystemExit and its like get a verdict, too
+            _disarm()
+            try:
+                self.failure = explain(error, self.answer, self.cases[self.case])
+            except BaseException:  # the text of an exception may raise, too
+                self.failure = Status.ERROR, f"It raised {describe(error)} that cannot be shown."
+
+    def _one(self, case):
+        arguments = [array(v) if type(v) is ndarray else v for v in case.values()]
+        result = self.answer(*arguments)
+        changed = [
+            name
+            for (name, before), after in zip(case.items(), arguments, strict=True)
+            if type(before) is ndarray
+            and (before.shape != after.shape or before.tobytes() != after.tobytes())
+        ]
+        if changed:
+            names = " and ".join(f"`{name}`" for name in changed)
+            advice = f"Work on a copy ({changed[0]} = {changed[0]}.copy()) or fill a new array."
+            raise _Failure(Status.CHANGED_INPUT, f"It changed {names} in place. {advice}")
+        if result is None:
+            raise _Failure(Status.WRONG_TYPE, "It returned None: is the return statement missing?")
+        try:
+            return plain(result)
+        except NotPlain as error:
+            raise _Failure(Status.WRONG_TYPE, f"It returned {error}.") from None
+
+
+class _Failure(Exception):
+    """Ends a run with args (status, message)."""
+
+
+# --------------------------------------------------------------------------- exceptions, in words
+def explain(error, answer, case):
+    """(status, message) for an exception of `answer`, in one line, with the student's own."""
+    frames = _students_frames(error.__traceback__)
+    if isinstance(error, NotImplementedError) and frames and frames[-1][2]:
+        return Status.NOT_ATTEMPTED, _not_attempted(frames[-1][0], answer)
+    if isinstance(error, SystemExit):
+        what = "It ends the program (exit) instead of returning a result"
+    elif isinstance(error, RecursionError):
+        what = "RecursionError: a function calls itself without end"
+    else:
+        text = " ".join(str.__str__(str(error)).split())[:300]
+        what = f"{describe(error).removeprefix('an object of class ')}: {text}".rstrip(": ")
+    if not frames:
+        names = ", ".join(case)
+        return Status.ERROR, f"{what}. The check calls your function with ({names}), in this order."
+    code, line, _ = frames[-1]
+    source = linecache.getline(code.co_filename, line).strip()[:100]
+    on_disk = os.path.exists(code.co_filename)
+    place = os.path.basename(code.co_filename) if on_disk else "your cell"
+    return Status.ERROR, f"{what}, in line {line} of {place}" + (f": `{source}`" if source else ".")
+
+
+def _not_attempted(code, answer):
+    own = getattr(answer, "__code__", code)
+    if code is own:
+        return "Replace `raise NotImplementedError(...)` by your own lines, then run both cells."
+    return f"It calls `{code.co_name}`, which is not written yet: begin there."
+
+
+def _students_frames(traceback):
+    """(code, line, is it the innermost frame) of every frame that is not a library's or ours."""
+    folders = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    folders.add(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    prefixes = (*(os.path.join(folder, "") for folder in folders), "<frozen", "<__array")
+    frames = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if not code.co_filename.startswith(prefixes):
+            frames.append((code, traceback.tb_lineno, traceback.tb_next is None))
+        traceback = traceback.tb_next
+    return frames
+
+
+# --------------------------------------------------------------------------- output and exit
+class _Record(io.TextIOBase):
+    """Keeps the first PRINTED characters of what is written, and counts the rest."""
+
+    def __init__(self):
+        self.kept, self.written = [], 0
+
+    def writable(self):
+        return True
+
+    def write(self, text):
+        room = PRINTED - self.written
+        if room > 0:
+            self.kept.append(text[:room])
+        self.written += len(text)
+        return len(text)
+
+    def text(self):
+        lines = "".join(self.kept).rstrip().splitlines()
+        shown = "\n".join(lines[:LINES])
+        rest = self.written - len(shown)
+        cut = len(lines) > LINES or self.written > PRINTED
+        return f"{shown}\n(and {rest:,} characters more)" if cut else shown
+
+
+@contextlib.contextmanager
+def _recorded():
+    """Everything printed goes into a record: it belongs under the verdict, and may be endless."""
+    record, before = _Record(), (sys.stdout, sys.stderr)
+    sys.stdout = sys.stderr = record
+    try:
+        yield record
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+@contextlib.contextmanager
+def _no_exit():
+    """exit() and quit() raise SystemExit, instead of closing stdin or ending the kernel."""
+    before = [(name, getattr(builtins, name, None)) for name in ("exit", "quit")]
+    shell = _ipython()
+    for name, _ in before:
+        setattr(builtins, name, _exit)
+    if shell is not None:
+        shell.ask_exit = _exit
+    try:
+        yield
+    finally:
+        for name, function in before:
+            setattr(builtins, name, function)
+        if shell is not None:
+            shell.__dict__.pop("ask_exit", None)
+
+
+def _exit(*code):
+    raise SystemExit(*code)
+
+
+def _ipython():
+    module = sys.modules.get("IPython")
+    return module.get_ipython() if module is not None else None
+
+
+# --------------------------------------------------------------------------- time
+def _within(seconds, work):
+    """Call `work` in a thread for at most `seconds`; return (ended in time, is it over now)."""
+    thread = threading.Thread(target=work, daemon=True)
+    before = _stack_size(STACK)
+    try:
+        thread.start()
+    except RuntimeError:  # no threads here, as in a browser: no time limit either
+        work()
+        return True, True
+    finally:
+        _stack_size(before)
+    try:
+        end = time.monotonic() + seconds
+        # Short waits, so that the reader can interrupt on every system. Not thread.join: when it
+        # is interrupted, Python 3.11 takes the thread for ended.
+        while not work.over.wait(min(0.1, seconds)) and time.monotonic() < end:
+            pass
+        in_time = work.over.is_set()
+    finally:
+        stopped = _stop(thread, work.over)
+    return in_time, stopped
+
+
+def _stack_size(size):
+    try:
+        return threading.stack_size(size)
+    except (ValueError, RuntimeError):  # not every system lets us choose
+        return 0
+
+
+class _Stop(SystemExit):
+    """Raised into a thread that is out of time.
+
+    Code may swallow it (`except: pass` in a loop), so creating it, which happens in the thread when
+    the swallowing `except` begins, arms a trace: from then on every new line raises again, those
+    of the handler included, until the student's frames are left. A SystemExit, because threads end
+    with it silently.
+    """
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        frame = sys._getframe(1)
+        if frame.f_code.co_filename == __file__:  # the student's frames are left already
+            return
+        while frame is not None and frame.f_code.co_filename != __file__:
+            frame.f_trace = _raise_again
+            frame = frame.f_back
+        sys.settrace(_raise_again)
+
+
+def _raise_again(frame, event, argument):
+    if frame.f_code.co_filename != __file__:
+        raise SystemExit
+
+
+def _disarm():
+    if sys.gettrace() is _raise_again:
+        sys.settrace(None)
+
+
+def _stop(thread, over):
+    """Raise _Stop into `thread` until it is over, or give up after SECONDS_TO_STOP: did it end?"""
+    end = time.monotonic() + SECONDS_TO_STOP
+    alive = 1
+    while alive and not over.is_set() and time.monotonic() < end:
+        alive = ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident), ctypes.py_object(_Stop)
+        )
+        over.wait(0.05)
+    if over.is_set():
+        thread.join(1.0)  # it has nothing left to do
+    return over.is_set() or not alive

@@ -1,0 +1,1 @@
+"""Tools the chapters use: verification, data, figures."""
