@@ -79,6 +79,12 @@ def long(lines):
 SAID = "We say why."
 BREACHES = {  # what is replaced, by what, the text on the line named, what is said
     "long cell": (SUMMARY, text(SAID) + long(31) + SUMMARY, "x0 =", "length: 31 lines, at most 30"),
+    "wide line": (
+        SUMMARY,
+        text(SAID) + code("y = 1\nx = " + "1 + " * 21 + "11") + SUMMARY,
+        "x = 1 +",
+        "width: 90 characters, at most 88",
+    ),
     "no text": (SUMMARY, code("x = 1") + code("y = 1") + SUMMARY, "y = 1", "sentence: no sentence"),
     "only a heading": (
         "We need some names.",

@@ -14,6 +14,7 @@ from unrolled.authoring.markup import VERBATIM, Block, blocks
 from unrolled.authoring.notebooks import ROOT, Cell
 
 CODE_LINES = 30
+CODE_WIDTH = 88  # characters, what a page shows at its usual width without scrolling
 FEWEST_WORDS = 3  # of a paragraph that counts as a sentence
 ALT_LENGTH = 20
 EXERCISES = range(2, 5)
@@ -49,7 +50,7 @@ def chapter_findings(chapter):
 
 
 def code_findings(notebook, trees):
-    """Length, a sentence before each cell, and no allclose."""
+    """Length and width, a sentence before each cell, and no allclose."""
     for cell in notebook.code:
         length = len(cell.source.splitlines())
         if length > CODE_LINES:
@@ -57,6 +58,14 @@ def code_findings(notebook, trees):
                 f"length: {length} lines, at most {CODE_LINES} are allowed; split the cell",
                 cell,
             )
+        for number, line in enumerate(cell.source.splitlines(), start=1):
+            if len(line) > CODE_WIDTH:
+                yield notebook.error(
+                    f"width: {len(line)} characters, at most {CODE_WIDTH} are shown without "
+                    "scrolling; break the line",
+                    cell,
+                    number,
+                )
         before = notebook.cells[cell.index - 1] if cell.index else None
         if not HIDDEN & set(cell.tags) and not (before and _ends_in_prose(before)):
             yield notebook.error(
