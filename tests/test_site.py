@@ -333,7 +333,10 @@ def test_labs_and_solutions_are_tied(learner):
     for lab in labs:
         address = f'href="../solutions/{lab.stem}.html"'
         assert address in read(learner / "labs" / f"{lab.stem}.html")
-        assert f'href="../labs/{lab.stem}.html"' in read(learner / "solutions" / f"{lab.stem}.html")
+        solution = read(learner / "solutions" / f"{lab.stem}.html")
+        assert f'href="../labs/{lab.stem}.html"' in solution
+        assert "<h1>Solution of " in solution
+        assert "SOLUTION" not in solution, "the press's markers are not for readers"
 
 
 def test_the_class_edition_gives_no_answer_away(classroom):
