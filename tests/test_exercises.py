@@ -148,10 +148,10 @@ def test_reference_takes_over_where_torch_is_missing(lab, exercise, monkeypatch)
 
 
 @pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
-def test_arguments_are_named_as_in_the_stub(lab, exercise):
-    assert list(inspect.signature(solved(lab)[exercise.name]).parameters) == list(
-        exercise.draw()[0]
-    )
+def test_the_stub_has_the_names_a_verdict_uses(lab, exercise):
+    stub = solved(lab)[exercise.name]
+    assert stub.__name__ == exercise.name  # "run `name(*_.arguments)`"
+    assert list(inspect.signature(stub).parameters) == list(exercise.draw()[0])
 
 
 @pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
@@ -255,6 +255,16 @@ def test_a_run_that_claims_to_have_passed_is_an_error():
         assert judge(toy(), cases, outcome).status is Status.ERROR
 
 
+@pytest.mark.parametrize(
+    "value",
+    [np.array(["a"] * 3), np.array([None] * 3), np.datetime64("2020"), np.zeros(0), (), ((),), 1j],
+)
+def test_forged_outcomes_get_a_verdict(value):
+    result = judge(toy(), toy().draw(), Outcome((value,) * 4))
+    assert not result.passed
+    assert result.says
+
+
 def test_two_sources_that_disagree_pass_nothing():
     doubtful = toy(oracle=Source("a patched torch", lambda x, k: x * 0))
     result = verdict(doubtful, lambda x, k: x * 0)
@@ -327,6 +337,21 @@ def test_a_missing_part_of_several_is_named():
     assert verdict(both, lambda x, k: [x * k, float(x.sum())]).passed
     assert "expected are 2: return y, total" in repr(verdict(both, lambda x, k: x * k))
     assert "`total` is" in repr(verdict(both, lambda x, k: (x * k, float(x.sum()) + 1)))
+
+
+def test_of_two_mistakes_at_once_the_first_is_named():
+    both = toy(
+        returns={"y": "a float64 array", "total": "a float"},
+        reference=Source("our own", lambda x, k: (x * k, float(x.sum()))),
+        misconceptions=(
+            Misconception("off by 1", lambda x, k: (x * k + 1, float(x.sum())), "One too many."),
+            Misconception("mean", lambda x, k: (x * k, float(x.mean())), "A sum was asked for."),
+            Misconception("zero", lambda x, k: (x * 0, 0.0), "Nothing."),
+        ),
+    )
+    assert verdict(both, lambda x, k: (x * k + 1, float(x.mean()))).misconception == "off by 1"
+    assert verdict(both, lambda x, k: (x * k + 1, None)).misconception is None
+    assert verdict(both, lambda x, k: (x * k + 2, float(x.mean()))).misconception is None
 
 
 def test_what_the_answer_prints_is_shown_below_the_verdict():

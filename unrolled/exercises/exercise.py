@@ -8,6 +8,7 @@ from zlib import crc32
 from numpy import ndarray
 from numpy.random import default_rng
 
+from .judging import compare
 from .plain import plain
 
 FEWEST_MISCONCEPTIONS = 3
@@ -116,8 +117,6 @@ class Exercise:
             theirs = [plain(self.oracle.function(*case.values())) for case in cases]
         except ImportError:
             return ours, self.reference.name
-        from .judging import compare
-
         for one, other in zip(ours, theirs, strict=True):
             if compare(one, other, self.tolerance) is not None:
                 raise RuntimeError(f"{self.oracle.name} and {self.reference.name} disagree")

@@ -19,7 +19,7 @@ from numpy import (
     unravel_index,
 )
 
-from .plain import plain, stacked
+from .plain import NotPlain, plain, stacked
 from .verdict import Entry, Status, Verdict
 
 NEARLY = 1e-4  # relative error of what is more likely rounded than wrong
@@ -48,7 +48,12 @@ def judge(exercise, cases, outcome):
     if len(outcome.values) != len(cases):
         says = f"{len(outcome.values)} results came for {len(cases)} cases."
         return Verdict(exercise.name, Status.ERROR, exercise.points, (says,))
-    got = [_arranged(value, right) for value, right in zip(outcome.values, expected, strict=True)]
+    try:  # once more: the outcome may come from a process in which a student's code ran
+        values = [plain(value) for value in outcome.values]
+    except NotPlain as error:
+        says = f"It returned {error}."
+        return Verdict(exercise.name, Status.WRONG_TYPE, exercise.points, (says,))
+    got = [_arranged(value, right) for value, right in zip(values, expected, strict=True)]
     differences = [
         compare(one, right, exercise.tolerance, exercise.returns)
         for one, right in zip(got, expected, strict=True)
@@ -60,6 +65,7 @@ def judge(exercise, cases, outcome):
         )
     first = next(i for i, difference in enumerate(differences) if difference)
     known = next(iter(recognise(exercise, cases, got)), None)
+    known = known or _recognise_part(exercise, cases, got, expected)
     return Verdict(
         exercise.name,
         Status.WRONG if known else differences[first].status,
@@ -75,16 +81,39 @@ def judge(exercise, cases, outcome):
     )
 
 
-def recognise(exercise, cases, got):
-    """The misconceptions which give exactly these answers, in every case."""
+def recognise(exercise, cases, got, part=None):
+    """The misconceptions which give exactly these answers, in every case.
+
+    With `part`, the answers are that part of a tuple, and so are the misconceptions'.
+    """
+
+    def gives(misconception, case, answer):
+        value = plain(misconception.function(*case.values()))
+        value = value if part is None else value[part]
+        return compare(answer, value, exercise.tolerance) is None
+
     return [
         misconception
         for misconception in exercise.misconceptions
-        if all(
-            compare(one, plain(misconception.function(*case.values())), exercise.tolerance) is None
-            for case, one in zip(cases, got, strict=True)
-        )
+        if all(gives(misconception, case, one) for case, one in zip(cases, got, strict=True))
     ]
+
+
+def _recognise_part(exercise, cases, got, right):
+    """The one misconception that explains the first wrong part of answers with several parts.
+
+    Two mistakes at once match no misconception as a whole; the first of them can still be named.
+    """
+    parts = len(right[0]) if type(right[0]) is tuple else 0
+    if any(type(answer) is not tuple or len(answer) != parts for answer in got):
+        return None
+    for part in range(parts):
+        ours = [answer[part] for answer in got]
+        theirs = [answer[part] for answer in right]
+        if any(map(compare, ours, theirs, [exercise.tolerance] * len(ours))):
+            known = recognise(exercise, cases, ours, part)
+            return known[0] if len(known) == 1 else None
+    return None
 
 
 def compare(got, right, tolerance, returns=None):

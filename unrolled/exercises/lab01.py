@@ -66,6 +66,12 @@ CORRELATE = Exercise(
             "Try T = n: the filter fits exactly once.",
         ),
         Misconception(
+            "last place left empty",
+            lambda x, m: np.append((_windows(x, len(m)) @ m)[:-1], 0.0),
+            "All is right but the last number, which is still 0: the loop ends one step early. "
+            "There are T - n + 1 places, and range(T - n) visits T - n of them.",
+        ),
+        Misconception(
             "padded to the input's length",
             lambda x, m: np.correlate(np.pad(x, (0, len(m) - 1)), m),
             "The result is as long as the signal, because zeros were added at its end. "
@@ -420,8 +426,8 @@ TRANSPOSED = Exercise(
             lambda y, w, stride, L: _spread(y, w[:, :, ::-1], stride, L),
             "This is what you get if the filters are flipped. The adjoint uses the same lines in "
             "the other direction: weight j joined sample `stride * l + j` to response l, so it "
-            "carries `y_l` back to that sample. (Whoever puts zeros between the `y_l` and slides the "
-            "filter over them as in equation (1) gets this.)",
+            "carries `y_l` back to that sample. (Whoever puts zeros between the `y_l` and slides "
+            "the filter over them as in equation (1) gets this.)",
         ),
         Misconception(
             "overlap overwritten",
@@ -547,6 +553,15 @@ SEPARABLE = Exercise(
             ),
             "This is what you get if the filters are flipped, as `np.convolve` does. Equation (1) "
             "lets the first weight meet the first sample of the window.",
+        ),
+        Misconception(
+            "batch and filters exchanged",
+            lambda x, w_depth, w_point: (
+                _mixed(x, w_depth, w_point).swapaxes(0, 1),
+                *_counts(w_depth, w_point),
+            ),
+            "The numbers are right, but the axes stand as (K, B, positions); the batch comes "
+            "first. `np.tensordot` puts the axes of its first argument in front.",
         ),
         Misconception(
             "counts multiplied",

@@ -60,8 +60,13 @@ def describe(value):
         "set": "a set",
         "type": "a class",
     }
-    name = type.__dict__["__name__"].__get__(kind)
-    return words.get(name, f"an object of class {name[:60]}")
+    name = class_name(value)
+    return words.get(name, f"an object of class {name}")
+
+
+def class_name(value):
+    """The name of its class, whatever the class itself says."""
+    return type.__dict__["__name__"].__get__(type(value))[:60]
 
 
 def _number(value):

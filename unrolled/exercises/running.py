@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from numpy import array, ndarray
 
 from . import guard
-from .plain import NotPlain, describe, plain
+from .plain import NotPlain, class_name, describe, plain
 from .verdict import Status
 
 STACK = 64 * 2**20  # bytes; threads on macOS begin with 0.5 MB, too little for deep recursion
@@ -92,39 +92,41 @@ class _Work:
         try:
             for index, case in enumerate(self.cases):
                 self.case = index
-                self.values.append(self._one(case))
-        except _Failure as failure:
-            self.failure = failure.args
+                arguments = [array(v) if type(v) is ndarray else v for v in case.values()]
+                result = self.answer(*arguments)
+                self.failure = _changed_input(case, arguments) or self._read(result)
+                if self.failure is not None:
+                    return
         except BaseException as error:  # SystemExit and its like get a verdict, too
             _disarm()
             try:
                 self.failure = explain(error, self.answer, self.cases[self.case])
             except BaseException:  # the text of an exception may raise, too
-                self.failure = Status.ERROR, f"It raised {describe(error)} that cannot be shown."
+                self.failure = Status.ERROR, f"It raised {class_name(error)}, which has no text."
 
-    def _one(self, case):
-        arguments = [array(v) if type(v) is ndarray else v for v in case.values()]
-        result = self.answer(*arguments)
-        changed = [
-            name
-            for (name, before), after in zip(case.items(), arguments, strict=True)
-            if type(before) is ndarray
-            and (before.shape != after.shape or before.tobytes() != after.tobytes())
-        ]
-        if changed:
-            names = " and ".join(f"`{name}`" for name in changed)
-            advice = f"Work on a copy ({changed[0]} = {changed[0]}.copy()) or fill a new array."
-            raise _Failure(Status.CHANGED_INPUT, f"It changed {names} in place. {advice}")
-        if result is None:
-            raise _Failure(Status.WRONG_TYPE, "It returned None: is the return statement missing?")
+    def _read(self, result):
+        """Keep `result` as plain arrays, or return (status, message)."""
         try:
-            return plain(result)
+            self.values.append(plain(result))
         except NotPlain as error:
-            raise _Failure(Status.WRONG_TYPE, f"It returned {error}.") from None
+            what = "None: is the return statement missing?" if result is None else f"{error}."
+            return Status.WRONG_TYPE, f"It returned {what}"
+        return None
 
 
-class _Failure(Exception):
-    """Ends a run with args (status, message)."""
+def _changed_input(case, arguments):
+    """(status, message) when a call left its arguments other than they were, else None."""
+    changed = [
+        name
+        for (name, before), after in zip(case.items(), arguments, strict=True)
+        if type(before) is ndarray
+        and (before.shape != after.shape or before.tobytes() != after.tobytes())
+    ]
+    if not changed:
+        return None
+    names = " and ".join(f"`{name}`" for name in changed)
+    advice = f"Work on a copy (`{changed[0]} = {changed[0]}.copy()`) or fill a new array."
+    return Status.CHANGED_INPUT, f"It changed {names} in place. {advice}"
 
 
 # --------------------------------------------------------------------------- exceptions, in words
@@ -139,7 +141,7 @@ def explain(error, answer, case):
         what = "RecursionError: a function calls itself without end"
     else:
         text = " ".join(str.__str__(str(error)).split())[:300]
-        what = f"{describe(error).removeprefix('an object of class ')}: {text}".rstrip(": ")
+        what = f"{class_name(error)}: {text}".rstrip(": ")
     if not frames:
         names = ", ".join(case)
         return Status.ERROR, f"{what}. The check calls your function with ({names}), in this order."

@@ -63,7 +63,7 @@ def matrix(ax, values, limit=None, numbers=False):
     # drawn as vector rectangles, not an image, so that the colours follow light and dark mode
     for (i, j), value in np.ndenumerate(values):
         colour = ORANGE if value > 0 else BLUE
-        shade = min(abs(value) / limit, 1.0)
+        shade = min(abs(value) / limit, 1.0) * (0.5 if numbers else 1.0)  # ink on it is legible
         ax.add_patch(
             plt.Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=colour, alpha=shade, linewidth=0)
         )
