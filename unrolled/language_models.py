@@ -71,8 +71,7 @@ def check_tokens(name, tokens, V):
 class Vocabulary:
     """Tokens and their numbers: □ is 0, ■ is 1, ◇ is 2, the others follow in order.
 
-    Raises ValueError when the sentences hold no token, or `level` is unknown.
-    """
+    Raises ValueError where the sentences hold no token, or for another level."""
 
     start, end, unknown = range(3)
 
@@ -81,8 +80,8 @@ class Vocabulary:
         if not counts:
             raise ValueError("sentences: text with at least one token expected")
         known = {token for token, count in counts.items() if count >= least}
-        self.level, self.tokens = level, [START, END, UNKNOWN]
-        self.tokens += sorted(known - set(self.tokens))
+        special, self.level = [START, END, UNKNOWN], level
+        self.tokens = special + sorted(known - set(special))
         self.numbers = {token: n for n, token in enumerate(self.tokens) if n > 1}
 
     def __len__(self):
@@ -90,8 +89,8 @@ class Vocabulary:
 
     def encode(self, sentence):
         """□, the tokens of the sentence, ■, as numbers: (T+2,), int64."""
-        tokens = tokenise(sentence, self.level)
-        inner = [self.numbers.get(token, self.unknown) for token in tokens]
+        found = map(self.numbers.get, tokenise(sentence, self.level))
+        inner = [self.unknown if number is None else number for number in found]
         return np.array([self.start, *inner, self.end])
 
     def decode(self, numbers):
@@ -250,7 +249,7 @@ def next_distribution(z, temperature=1.0, top_k=None, top_p=None):
 
 
 def sample(z, rng, **options):
-    """Draw one token from scores z: (V,); the options are those of `next_distribution`."""
+    """Draw one token from scores z: (V,). Options are those of `next_distribution`."""
     return int(rng.choice(len(z), p=next_distribution(z, **options)))
 
 
@@ -295,8 +294,8 @@ def streams(tokens, batch):
     L = len(tokens) // batch
     if batch < 1 or L < 2:
         raise ValueError(
-            f"batch: between 1 and {len(tokens) // 2} pieces expected for a "
-            f"text of {len(tokens)} tokens, got {batch}"
+            f"batch: 1 … {len(tokens) // 2} pieces expected for a text of "
+            f"{len(tokens)} tokens, got {batch}"
         )
     return np.ascontiguousarray(np.reshape(tokens[: L * batch], (batch, L)).T)
 
