@@ -227,21 +227,29 @@ def bits_per_character(log_probs, characters):
     return float(-_total(log_probs, "characters", characters) / np.log(2))
 
 
-def next_distribution(z, temperature=1.0, top_k=None, top_p=None):
-    """The distribution a token is drawn from. z: (V,) scores. Returns p: (V,).
-
-    Temperature first, then top-k, then the nucleus of what is left. top_k=1 is greedy.
-    Raises ValueError for temperature <= 0, top_k < 1, or top_p outside (0, 1].
-    """
+def _check_options(z, temperature, top_k, top_p):
+    """Raise ValueError for a distribution that does not exist."""
+    if np.ndim(z) != 1 or np.size(z) == 0:
+        raise ValueError(f"z: a vector of scores expected, got shape {np.shape(z)}")
     if not 0 < temperature < np.inf:
         raise ValueError(
             f"temperature: a number above 0 expected, got {temperature}; "
             "for the most probable token use top_k=1"
         )
-    if top_k is not None and not top_k >= 1:
-        raise ValueError(f"top_k: an int of at least 1 expected, got {top_k}")
+    whole = top_k is None or isinstance(top_k, (int, np.integer))
+    if not whole or (top_k is not None and top_k < 1):
+        raise ValueError(f"top_k: an int of at least 1 expected, got {top_k!r}")
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"top_p: a number in (0, 1] expected, got {top_p}")
+
+
+def next_distribution(z, temperature=1.0, top_k=None, top_p=None):
+    """The distribution a token is drawn from. z: (V,) scores. Returns p: (V,).
+
+    Temperature first, then top-k, then the nucleus of what is left. top_k=1 is greedy.
+    Raises ValueError for temperature <= 0, top_k < 1, top_p outside (0, 1].
+    """
+    _check_options(z, temperature, top_k, top_p)
     p, _ = softmax(np.asarray(z, dtype=float) / temperature)
     order = np.argsort(-p, kind="stable")[:top_k]  # the most probable first
     kept = p[order] / p[order].sum()
@@ -274,7 +282,10 @@ def generate(step, state, rng, start, end, longest=200, **options):
 
 
 def unigram(targets, V, alpha=1.0):
-    """P(w) = (count of w + α) / (N + α V): (V,)."""
+    """P(w) = (count of w + α) / (N + α V): (V,). Raises ValueError unless α > 0."""
+    check_tokens("targets", targets, V)
+    if not alpha > 0:
+        raise ValueError(f"alpha: a number above 0 expected, got {alpha}")
     counts = np.bincount(np.ravel(targets), minlength=V) + alpha
     return counts / counts.sum()
 
@@ -283,7 +294,11 @@ def bigram(inputs, targets, V, kappa=20.0):
     """P(w | v), counts smoothed with κ draws from the unigram: (V, V), row v, column w.
 
     inputs, targets: two int arrays of one shape, each target the token after its input.
+    Raises ValueError unless κ > 0 and all tokens are in 0 … V-1.
     """
+    check_tokens("inputs", inputs, V)
+    if not kappa > 0:
+        raise ValueError(f"kappa: a number above 0 expected, got {kappa}")
     counts = np.zeros((V, V))
     np.add.at(counts, (np.ravel(inputs), np.ravel(targets)), 1)
     counts += kappa * unigram(targets, V)
@@ -310,6 +325,8 @@ def windows(stream, T):
 
     The last window may be shorter. Together the targets are stream[1:].
     """
+    if T < 1:
+        raise ValueError(f"T: windows of at least 1 step expected, got {T}")
     for first in range(0, len(stream) - 1, T):
         last = min(first + T, len(stream) - 1)
         yield stream[first:last], stream[first + 1 : last + 1]
