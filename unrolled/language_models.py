@@ -311,7 +311,7 @@ def streams(tokens, batch):
     tokens: (N,), with N >= 2 batch. The last N - L·batch tokens are dropped. Raises
     ValueError when the text is too short.
     """
-    L = len(tokens) // batch
+    L = len(tokens) // max(batch, 1)
     if batch < 1 or L < 2:
         raise ValueError(
             f"batch: 1 … {len(tokens) // 2} pieces expected for a text of "

@@ -248,11 +248,11 @@ def _iir_by_scipy(x, beta, alpha):
     return lfilter(beta, np.concatenate([[1.0], -alpha]), x)
 
 
-def _iir_net(x, beta, alpha, transpose=False, squash=lambda a: a):
-    """The linear network of the solution, with a hook for mistakes."""
+def _iir_net(x, beta, alpha, transpose=False, squash=lambda a: a, late=0):
+    """The linear network of the solution, with hooks for mistakes."""
     p = len(alpha)
     W_h = np.eye(p + 1, k=-1)
-    W_h[0, :p] = alpha
+    W_h[0, late : p + late] = alpha
     h, y = np.zeros(p + 1), []
     for x_t in x:
         h = squash((W_h.T if transpose else W_h) @ h + np.eye(p + 1)[0] * x_t)
@@ -304,6 +304,13 @@ IIR = Exercise(
             "W_h is transposed: row j says what unit j listens to, column k whom unit k speaks "
             "to. The alphas belong to the first row, the ones below the diagonal.",
             section=STEP,
+        ),
+        Misconception(
+            "alphas one place late",
+            lambda x, beta, alpha: _iir_net(x, beta, alpha, late=1),
+            "The feedback comes one step late: the alphas stand one place too far right in the "
+            "first row of W_h. The state before this step begins with v_(t-1), which alpha_1 "
+            "weighs.",
         ),
         Misconception(
             "one step late",
