@@ -85,6 +85,12 @@ GRADIENT = Exercise(
             section=FORWARD,
         ),
         Misconception(
+            "one-hot forgotten",
+            lambda z, y: softmax(z)[0],
+            "These are the probabilities themselves: what was said. Subtract what was true, 1 at "
+            "the token that came.",
+        ),
+        Misconception(
             "only the target",
             lambda z, y: _onehot(z, y) * (softmax(z)[0] - 1),
             "Only the target's score has a gradient here. Every score stands in the denominator of "
@@ -214,7 +220,7 @@ NETWORK = ("X", "W_i", "W_h", "b", "W_o")
 
 
 def _sentence_cases(rng):
-    sizes = [(0, 4, 1, 2), (1, 4, 2, 2), (2, 5, 2, 3), (4, 6, 3, 2), (7, 9, 4, 5)]
+    sizes = [(1, 4, 1, 2), (2, 4, 2, 2), (2, 5, 2, 3), (4, 6, 3, 2), (7, 9, 4, 5)]
     cases = []
     for T, V, D, H in sizes:
         shapes = (V, D), (H, D), (H, H), (H,), (V, H)
@@ -225,8 +231,6 @@ def _sentence_cases(rng):
 
 def _scores(tokens, X, W_i, W_h, b, W_o):
     """Scores after nothing, after the first token, … : (len + 1, V)."""
-    if len(tokens) == 0:
-        return np.zeros((1, len(W_o)))
     h, _ = rnn_forward(embed(X, np.array(tokens)[:, None])[0], None, W_i, W_h, b)
     return readout(h[:, 0], W_o)[0]
 
@@ -254,7 +258,7 @@ def _sentence_by_torch(words, X, W_i, W_h, b, W_o):
 
 def _end_forgotten(words, *network):
     tokens = [0, *words.tolist()]
-    return _log_p(_scores(tokens, *network)[1:-1], tokens[1:]) if len(words) else 0.0
+    return _log_p(_scores(tokens, *network)[1:-1], tokens[1:])
 
 
 def _start_unread(words, *network):
@@ -269,6 +273,11 @@ def _start_predicted(words, *network):
 def _sees_itself(words, *network):
     tokens = [0, *words.tolist(), 1]
     return _log_p(_scores(tokens, *network)[2:], tokens[1:])
+
+
+def _neither_end(words, *network):
+    tokens = words.tolist()
+    return _log_p(_scores(tokens, *network)[1:-1], tokens[1:]) if len(tokens) > 1 else 0.0
 
 
 def _not_normalised(words, *network):
@@ -293,6 +302,13 @@ SENTENCE = Exercise(
             "The end token is missing: this is the probability that a sentence *begins* with these "
             "words. Add log P(■) after the last word.",
             section=SUM,
+        ),
+        Misconception(
+            "neither start nor end",
+            _neither_end,
+            "The words are there, but neither P(first word | □) nor P(■ | all words): a sentence "
+            "of T words has T + 1 factors. Read □ first, and predict ■ last.",
+            section=CHAIN,
         ),
         Misconception(
             "start token not read",
@@ -552,6 +568,11 @@ def _down_the_ranking(z, u, temperature, top_k, top_p):
     return order[np.arange(len(p)), places], log_q
 
 
+def _greedy(z, u, temperature, top_k, top_p):
+    p = np.array([next_distribution(row, temperature, top_k, top_p) for row in z])
+    return p.argmax(axis=1), np.log(p.max(axis=1))
+
+
 DRAW = Exercise(
     name="draw_batch",
     points=4,
@@ -608,6 +629,12 @@ DRAW = Exercise(
             _model_log_p,
             "The tokens are right, but log_q is what the *model* gives them. Asked for is the "
             "probability with which they were drawn: after temperature, top-k and nucleus.",
+        ),
+        Misconception(
+            "most probable token taken",
+            _greedy,
+            "Always the most probable token: that is greedy, and u has no say. Draw by inversion, "
+            "step 4.",
         ),
         Misconception(
             "down the ranking",
@@ -692,6 +719,17 @@ def _empty_rows(tokens, V, d):
     return P
 
 
+def _rows_of_nan(tokens, V, d):
+    P = _kneser_ney(tokens, V, d)
+    P[_pairs(tokens, V).sum(axis=1) == 0] = np.nan
+    return P
+
+
+def _counted_once(tokens, V, d):
+    counts = np.minimum(_pairs(tokens, V), 1)
+    return _smoothed(counts, d, _continuation(counts))
+
+
 def _fixed_discount(tokens, V, d):
     return _smoothed(_pairs(tokens, V), d, _continuation(_pairs(tokens, V)), freed=d)
 
@@ -731,6 +769,13 @@ KNESER_NEY = Exercise(
             "pair.",
         ),
         Misconception(
+            "pairs counted once",
+            _counted_once,
+            "Every pair was counted at most once: `counts[v, w] += 1` with arrays of indices adds "
+            "a repeated pair only once. Use a loop, or `np.add.at`.",
+            section=BACKWARD,
+        ),
+        Misconception(
             "one discount a row",
             _fixed_discount,
             "Only one discount d a row was given back. Each of the n(v) different successors lost "
@@ -751,8 +796,14 @@ KNESER_NEY = Exercise(
         Misconception(
             "empty rows left empty",
             _empty_rows,
-            "A token that is never followed by anything has a row of zeros (or nan, a division by "
-            "0). Nothing is known there, so its row is P_cont.",
+            "A token that is never followed by anything has a row of zeros. Nothing is known "
+            "there, so its row is P_cont.",
+        ),
+        Misconception(
+            "empty rows divided by zero",
+            _rows_of_nan,
+            "Where c(v) = 0 you divided by zero. Nothing is known of what follows v, so its row "
+            "is P_cont.",
         ),
         Misconception(
             "successors for predecessors",
