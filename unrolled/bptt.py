@@ -141,6 +141,8 @@ def rnn_forward_accumulation(x, h_0, W_i, W_h, b, upstream, activation="tanh"):
         S *= slope[..., None]
         S_0 = slope * (W_h @ S_0)
         v = upstream(t + 1, h)
+        if np.shape(v) != h.shape:
+            raise ValueError(f"upstream: shape {h.shape} expected, got {np.shape(v)}")
         dW += np.tensordot(v, S, ((0, 1), (0, 1)))
         dh_0 += np.matmul(v[:, None], S_0)[:, 0]
     dW_h, dW_i, db = np.split(dW, [H, H + D], axis=1)
