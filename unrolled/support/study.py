@@ -160,5 +160,3 @@ def _array(values):
         except ValueError:
             continue
     return np.array(values)
-
-
