@@ -88,8 +88,8 @@ OUTPUT = Exercise(
         Misconception(
             "last step only",
             lambda h, z, y: np.outer(_dz(z, y)[-1], h[-1]),
-            "Only the last step's share is there: in the loop, dW_o is assigned (=) where it should "
-            "be added to (+=).",
+            "Only the last step's share is there: in the loop, dW_o is assigned (=) where it "
+            "should be added to (+=).",
         ),
         Misconception(
             "target forgotten",
@@ -300,6 +300,12 @@ TIED = Exercise(
             lambda tokens, dx, dz, h: _scored(dz, h),
             "Only the scores are there. X is used a second time, as the table of embeddings: "
             "find every place where a parameter is used, and add.",
+        ),
+        Misconception(
+            "lookup alone, assigned",
+            lambda tokens, dx, dz, h: _assigned(tokens, dx, dz, 0 * h),
+            "Two things: only the lookup is there, though X also makes the scores z = X h; and of "
+            "a repeated word only one place was counted (`dX[tokens] += dx` writes back once).",
         ),
         Misconception(
             "averaged over occurrences",
@@ -708,7 +714,7 @@ def _online_cases(rng):
 
 
 def _online_ours(x, v, w, W_i):
-    h, cache = rnn_forward(x[:, None], None, W_i, np.diag(w), np.zeros(len(w)))
+    _, cache = rnn_forward(x[:, None], None, W_i, np.diag(w), np.zeros(len(w)))
     dh = np.concatenate([np.zeros((1, 1, len(w))), v[:, None]])
     _, _, dW_i, dW_h, _ = rnn_backward(dh, cache)
     return np.diag(dW_h).copy(), dW_i
