@@ -803,6 +803,6 @@ LAB = Lab(
     title="Backpropagation through time",
     chapter="05_bptt",
     exercises=(OUTPUT, PATHS, TIED, BASE, LEAKY, TRUNCATED, ONLINE),
-    questions=(Question("reach", points=2),),
+    questions=(Question("overlap", points=2),),
 )
 check, ready, summary = LAB.check, LAB.ready, LAB.summary
