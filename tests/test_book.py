@@ -11,6 +11,10 @@ import pytest
 from unrolled.authoring import book, execute
 from unrolled.authoring.notebooks import ROOT, AuthoringError
 
+# of Sphinx's extensions, about themselves
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::FutureWarning", "ignore::PendingDeprecationWarning"
+)
 HEADER = """---
 jupytext:
   text_representation:

@@ -54,6 +54,7 @@ def setup(app):
     app.add_post_transform(InlineFigures)
     app.connect("config-inited", configure, priority=900)
     app.connect("env-get-outdated", outdated)
+    app.connect("doctree-read", name_solution, priority=400)  # before Sphinx collects the titles
     app.connect("doctree-resolved", fold, priority=900)
     app.connect("html-page-context", finish_page, priority=950)
     app.connect("build-finished", add_files)
@@ -66,7 +67,12 @@ def configure(app, config):
     config.html_favicon = str(THEME / "icon.svg")
     config.mathjax_path = f"mathjax/{MATHJAX}"
     options = {"enableMenu": False}  # its menu makes each formula a stop of the Tab key
-    config.mathjax3_config = {"options": options, "chtml": {"mtextInheritFont": True}}
+    config.mathjax3_config = {
+        "options": options,
+        "chtml": {"mtextInheritFont": True},
+        # an unknown macro is an error that the site's tests see, not a red word
+        "tex": {"packages": {"[-]": ["noundefined"]}},
+    }
     config.html_context["default_mode"] = "auto"
     theme = config.html_theme_options
     if not theme.get("repository_url"):  # then there is nothing that Binder or Colab could open
@@ -82,6 +88,14 @@ def outdated(app, env, added, changed, removed):
         for page, digest in env.unrolled_digests.items()
         if page in env.found_docs and before.get(page) != digest
     ]
+
+
+def name_solution(app, doctree):
+    """A solution is the same notebook as its lab, down to the title: tell the two apart."""
+    if app.env.docname.startswith("solutions/"):
+        title = next(doctree.findall(nodes.title), None)
+        if title is not None:
+            title.insert(0, nodes.Text("Solution of "))
 
 
 # Figures
