@@ -43,14 +43,12 @@ def step_jacobians(h, W_h, activation="tanh"):
     h: (T+1, B, H), states of `rnn_forward`; W_h: (H, H). Returns (T, B, H, H), whose
     entry t is ∂h[t+1]/∂h[t]. Raises ValueError when arguments do not fit together.
     """
+    shape, known = np.shape(h), ", ".join(ACTIVATIONS)
     if activation not in ACTIVATIONS:
+        raise ValueError(f"activation: one of {known} expected, got {activation!r}")
+    if len(shape) != 3 or np.shape(W_h) != 2 * shape[-1:]:
         raise ValueError(
-            f"activation: one of {', '.join(ACTIVATIONS)} expected, got {activation!r}"
-        )
-    H = np.shape(h)[-1]
-    if np.ndim(h) != 3 or np.shape(W_h) != (H, H):
-        raise ValueError(
-            f"h, W_h: shapes (T+1, B, H) and (H, H) expected, got {np.shape(h)} and {np.shape(W_h)}"
+            f"h, W_h: shapes (T+1, B, H) and (H, H) expected, got {shape} and {np.shape(W_h)}"
         )
     _, derivative = ACTIVATIONS[activation]
     return derivative(h[1:])[..., None] * W_h  # (T, B, H, H): each row by its slope
@@ -81,7 +79,7 @@ def lag_norms(h, W_h, activation="tanh", longest=None):
     return np.linalg.norm(P, ord=2, axis=(-2, -1))
 
 
-STEEPEST = {"sigmoid": 0.25, "tanh": 1.0, "relu": 1.0}  # γ = max |f'|, eq. (2)
+STEEPEST = {"sigmoid": 0.25, "tanh": 1.0, "relu": 1.0, "identity": 1.0}  # γ = max |f'|
 
 
 def global_norm(grads):
@@ -89,7 +87,8 @@ def global_norm(grads):
 
     Summed in float64, so that squares of float32 do not overflow.
     """
-    return float(np.sqrt(sum(np.sum(np.square(g, dtype=float)) for g in grads.values())))
+    squares = (np.sum(np.square(g, dtype=float)) for g in grads.values())
+    return float(np.sqrt(sum(squares)))
 
 
 def _check_clipping(grads, tau):
@@ -100,16 +99,15 @@ def _check_clipping(grads, tau):
         bad = np.size(g) - np.count_nonzero(np.isfinite(g))
         if bad:
             raise ValueError(
-                f"grads: finite numbers expected, got {bad} of {np.size(g)} "
-                f"in {name!r} that are not"
+                f"grads: finite numbers expected, {bad} of {np.size(g)} in {name!r} are not"
             )
 
 
 def clip_by_norm(grads, tau):
     """Norm clipping, slide 28, eq. (18): (clipped gradients, joint norm before).
 
-    grads: {name: array}; tau > 0, or inf for no clipping. Raises ValueError for tau <= 0
-    and for a gradient that is not finite, by name.
+    grads: {name: array}; tau > 0, or inf for no clipping. Raises ValueError for
+    tau <= 0 and for a gradient that is not finite, by name.
     """
     _check_clipping(grads, tau)
     norm = global_norm(grads)
@@ -124,7 +122,7 @@ def clip_by_value(grads, tau):
 
 
 def _check_names(params, grads):
-    """Raise ValueError unless there is one gradient for each parameter, of its shape."""
+    """Raise ValueError unless each parameter has one gradient, of its shape."""
     if set(params) != set(grads):
         raise ValueError(f"grads: one for each of {sorted(params)} expected, got {sorted(grads)}")
     for name, g in grads.items():
@@ -163,7 +161,7 @@ def adam(params, grads, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
 def _check_size(rows, columns):
     for name, value in (("rows", rows), ("columns", columns)):
         if not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(f"{name}: an integer of at least 1 expected, got {value!r}")
+            raise ValueError(f"{name}: an integer >= 1 expected, got {value!r}")
 
 
 def init_scaled(rng, rows, columns, gain=1.0):
@@ -173,15 +171,16 @@ def init_scaled(rng, rows, columns, gain=1.0):
 
 
 def init_orthogonal(rng, rows, columns, gain=1.0):
-    """gain times a random matrix with orthonormal columns, or rows if these are fewer."""
+    """gain times random orthonormal columns, or rows where these are fewer."""
     _check_size(rows, columns)
-    Q, R = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+    tall = max(rows, columns), min(rows, columns)
+    Q, R = np.linalg.qr(rng.standard_normal(tall))
     Q = Q * np.where(np.diag(R) < 0, -1, 1)
     return gain * (Q if rows >= columns else Q.T)
 
 
 def init_identity(rng, rows, columns, gain=1.0):
-    """gain times the identity; rng is not used, so the three can take each other's place."""
+    """gain times the identity; rng is not used: the three can replace each other."""
     _check_size(rows, columns)
     return gain * np.eye(rows, columns)
 
@@ -242,10 +241,10 @@ def train(
 ):
     """Train on each of `batches`, at most `steps` of them: (best parameters, curve).
 
-    gradients(params, batch) -> (loss, grads); optimiser(params, grads, state, lr); clip: τ
-    of `clip_by_norm`; evaluate(params) -> a number, less is better, called every `every`
-    steps. Best: by `evaluate`, or without it the last with a finite loss. curve: lists
-    loss, norm (before clipping), at and held_out; numbers best, least; stopped: "" or why.
+    gradients(params, batch) -> (loss, grads); optimiser(params, grads, state, lr);
+    clip: τ of `clip_by_norm`; evaluate(params) -> a number, less is better, asked every
+    `every` steps. Best: by `evaluate`, else the last with a finite loss. curve: lists
+    loss, norm (before clipping), at, held_out; numbers best, least; stopped: "" or why.
     """
     params, best, state = _copy(params), _copy(params), {}
     curve = {"loss": [], "norm": [], "at": [], "held_out": []}
@@ -273,12 +272,13 @@ def train(
 def recall(rng, lag, B):
     """The recall task: a word, then `lag` steps of noise, then tell the word.
 
-    Returns x: (lag+1, B, 2), whose first step is (0, ±1) and whose others are (noise, 0),
-    and y: (B,), ints, 1 for + and 0 for -. Raises ValueError for lag or B below 1.
+    Returns x: (lag+1, B, 2), whose first step is (0, ±1) and whose others are
+    (noise, 0), and y: (B,), ints, 1 for + and 0 for -. Raises ValueError for lag or B
+    below 1.
     """
     for name, value in (("lag", lag), ("B", B)):
         if not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(f"{name}: an integer of at least 1 expected, got {value!r}")
+            raise ValueError(f"{name}: an integer >= 1 expected, got {value!r}")
     x, y = np.zeros((lag + 1, B, 2)), rng.integers(0, 2, B)
     x[0, :, 1] = 2 * y - 1
     x[1:, :, 0] = rng.standard_normal((lag, B))
