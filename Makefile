@@ -6,7 +6,7 @@ RUN := .venv/bin/python -m
 AUTHOR := $(RUN) unrolled.authoring
 
 .DEFAULT_GOAL := help
-.PHONY: help ready book test serve lab bench sync lock clean
+.PHONY: help ready book test serve lab bench studies sync lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,9 @@ lab: ready ## open the labs in JupyterLab
 
 bench: ready ## measure speed against torch
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(RUN) pytest -q -n 0 tests/bench_*.py
+
+studies: ready ## run the long computations whose results the pages plot (AGAIN=1: all of them)
+	@$(AUTHOR) studies $(if $(AGAIN),--again)
 
 sync: ready ## regenerate the package from the chapters, and the labs from the solutions
 	@$(AUTHOR) sync

@@ -2,8 +2,8 @@
 
 import _thread
 import builtins
-import sys
 import signal
+import sys
 import threading
 import time
 from dataclasses import replace

@@ -120,13 +120,13 @@ def language_model_backward(dout, cache, through=rnn_backward):
 
 
 def rnn_forward_accumulation(x, h_0, W_i, W_h, b, upstream, activation="tanh"):
-    """Gradients by forward accumulation (real-time recurrent learning); keeps no states.
+    """Gradients by forward accumulation (real-time recurrent learning): no states kept.
 
     x, h_0, W_i, W_h, b as in `rnn_forward`; upstream(t, h_t): v_t = ∂L_t/∂h_t: (B, H),
     for t = 1 … T, asked for when h_t is known. Returns dh_0, dW_i, dW_h, db.
     """
     (T, B, D), H = np.shape(x), len(W_h)
-    (h, _), _ = rnn_forward(x[:1], h_0, W_i, W_h, b, activation)  # checks, and gives h_0
+    (h, _), _ = rnn_forward(x[:1], h_0, W_i, W_h, b, activation)  # it checks
     f, derivative = ACTIVATIONS[activation]
     W, unit = np.column_stack([W_h, W_i, b]), np.arange(H)  # (H, M)
     S = np.zeros((B, H, H, W.shape[1]), h.dtype)  # ∂h_k / ∂W_rm
@@ -141,6 +141,8 @@ def rnn_forward_accumulation(x, h_0, W_i, W_h, b, upstream, activation="tanh"):
         S *= slope[..., None]
         S_0 = slope * (W_h @ S_0)
         v = upstream(t + 1, h)
+        if np.shape(v) != h.shape:
+            raise ValueError(f"upstream: shape {h.shape} expected, got {np.shape(v)}")
         dW += np.tensordot(v, S, ((0, 1), (0, 1)))
         dh_0 += np.matmul(v[:, None], S_0)[:, 0]
     dW_h, dW_i, db = np.split(dW, [H, H + D], axis=1)
@@ -160,7 +162,7 @@ def truncated_backward(dh, cache, k):
     for s in range(0, len(x), k):
         upstream, first = dh[s : s + k + 1].copy(), h[s]
         if s:
-            upstream[0] = 0  # h[s] is the window's constant: its dh went to the last one
+            upstream[0] = 0  # here h[s] is a constant; its dh went to the last window
         else:
             first = h_0
         window = (x[s : s + k], first, W_i, W_h, h[s : s + k + 1], activation)
@@ -200,8 +202,11 @@ def documentation(text, level):
     sentences = split_sentences(text)
     training = [line for n, line in enumerate(sentences) if n % 10]
     vocabulary = Vocabulary(training, level, least=4 if level == "word" else 2)
-    parts = training, sentences[::10]
-    return vocabulary, *(np.concatenate([vocabulary.encode(s) for s in p]) for p in parts)
+    tokens = [
+        np.concatenate([vocabulary.encode(sentence) for sentence in part])
+        for part in (training, sentences[::10])
+    ]
+    return vocabulary, *tokens
 
 
 def initial_parameters(V, D, H, rng):

@@ -9,6 +9,8 @@ from collections import Counter
 
 import numpy as np
 
+from unrolled.unfolding import readout, rnn_forward
+
 __all__ = [
     "END",
     "START",
@@ -26,6 +28,8 @@ __all__ = [
     "log_softmax_backward",
     "next_distribution",
     "perplexity",
+    "random_network",
+    "read_states",
     "sample",
     "sequence_log_prob",
     "sequence_log_prob_backward",
@@ -36,6 +40,7 @@ __all__ = [
     "token_log_probs",
     "token_log_probs_backward",
     "tokenise",
+    "train_readout",
     "unigram",
     "windows",
 ]
@@ -222,21 +227,29 @@ def bits_per_character(log_probs, characters):
     return float(-_total(log_probs, "characters", characters) / np.log(2))
 
 
-def next_distribution(z, temperature=1.0, top_k=None, top_p=None):
-    """The distribution a token is drawn from. z: (V,) scores. Returns p: (V,).
-
-    Temperature first, then top-k, then the nucleus of what is left. top_k=1 is greedy.
-    Raises ValueError for temperature <= 0, top_k < 1, or top_p outside (0, 1].
-    """
+def _check_options(z, temperature, top_k, top_p):
+    """Raise ValueError for a distribution that does not exist."""
+    if np.ndim(z) != 1 or np.size(z) == 0:
+        raise ValueError(f"z: a vector of scores expected, got shape {np.shape(z)}")
     if not 0 < temperature < np.inf:
         raise ValueError(
             f"temperature: a number above 0 expected, got {temperature}; "
             "for the most probable token use top_k=1"
         )
-    if top_k is not None and not top_k >= 1:
-        raise ValueError(f"top_k: an int of at least 1 expected, got {top_k}")
+    whole = top_k is None or isinstance(top_k, (int, np.integer))
+    if not whole or (top_k is not None and top_k < 1):
+        raise ValueError(f"top_k: an int of at least 1 expected, got {top_k!r}")
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"top_p: a number in (0, 1] expected, got {top_p}")
+
+
+def next_distribution(z, temperature=1.0, top_k=None, top_p=None):
+    """The distribution a token is drawn from. z: (V,) scores. Returns p: (V,).
+
+    Temperature first, then top-k, then the nucleus of what is left. top_k=1 is greedy.
+    Raises ValueError for temperature <= 0, top_k < 1, top_p outside (0, 1].
+    """
+    _check_options(z, temperature, top_k, top_p)
     p, _ = softmax(np.asarray(z, dtype=float) / temperature)
     order = np.argsort(-p, kind="stable")[:top_k]  # the most probable first
     kept = p[order] / p[order].sum()
@@ -269,7 +282,10 @@ def generate(step, state, rng, start, end, longest=200, **options):
 
 
 def unigram(targets, V, alpha=1.0):
-    """P(w) = (count of w + α) / (N + α V): (V,)."""
+    """P(w) = (count of w + α) / (N + α V): (V,). Raises ValueError unless α > 0."""
+    check_tokens("targets", targets, V)
+    if not alpha > 0:
+        raise ValueError(f"alpha: a number above 0 expected, got {alpha}")
     counts = np.bincount(np.ravel(targets), minlength=V) + alpha
     return counts / counts.sum()
 
@@ -278,7 +294,11 @@ def bigram(inputs, targets, V, kappa=20.0):
     """P(w | v), counts smoothed with κ draws from the unigram: (V, V), row v, column w.
 
     inputs, targets: two int arrays of one shape, each target the token after its input.
+    Raises ValueError unless κ > 0 and all tokens are in 0 … V-1.
     """
+    check_tokens("inputs", inputs, V)
+    if not kappa > 0:
+        raise ValueError(f"kappa: a number above 0 expected, got {kappa}")
     counts = np.zeros((V, V))
     np.add.at(counts, (np.ravel(inputs), np.ravel(targets)), 1)
     counts += kappa * unigram(targets, V)
@@ -291,7 +311,7 @@ def streams(tokens, batch):
     tokens: (N,), with N >= 2 batch. The last N - L·batch tokens are dropped. Raises
     ValueError when the text is too short.
     """
-    L = len(tokens) // batch
+    L = len(tokens) // max(batch, 1)
     if batch < 1 or L < 2:
         raise ValueError(
             f"batch: 1 … {len(tokens) // 2} pieces expected for a text of "
@@ -305,6 +325,49 @@ def windows(stream, T):
 
     The last window may be shorter. Together the targets are stream[1:].
     """
+    if T < 1:
+        raise ValueError(f"T: windows of at least 1 step expected, got {T}")
     for first in range(0, len(stream) - 1, T):
         last = min(first + T, len(stream) - 1)
         yield stream[first:last], stream[first + 1 : last + 1]
+
+
+def random_network(V, rng, D=64, H=256, r=0.5):
+    """X: (V, D), W_i: (H, D), W_h: (H, H), b: (H,), float32; r scales W_h."""
+    X, W_i = rng.standard_normal((V, D)), rng.standard_normal((H, D)) / np.sqrt(D)
+    W_h, b = r * rng.standard_normal((H, H)) / np.sqrt(H), 0.1 * rng.standard_normal(H)
+    return [array.astype("float32") for array in (X, W_i, W_h, b)]
+
+
+def read_states(network, stream, T=64):
+    """States, targets and mask at each position of streams: (N, H), (N,), (N,).
+
+    network: (X, W_i, W_h, b); stream: (L, B) from `streams`, so that N = (L-1) B. The
+    mask is False where the target is □.
+    """
+    X, *weights = network
+    shape = len(stream) - 1, stream.shape[1], len(weights[0])
+    states = np.empty(shape, dtype="float32")
+    h, place = None, 0
+    for inputs, _ in windows(stream, T):
+        every, _ = rnn_forward(embed(X, inputs)[0], h, *weights)
+        states[place : place + len(inputs)] = every[1:]
+        h, place = every[-1], place + len(inputs)
+    targets = stream[1:].ravel()
+    return states.reshape(len(targets), -1), targets, targets != Vocabulary.start
+
+
+def train_readout(states, targets, mask, V, rng, epochs=2, rate=0.7, batch=256):
+    """W_o: (V, H) by stochastic gradient descent with momentum on the cross-entropy.
+
+    states, targets, mask: as `read_states` gives them. Starts from zeros.
+    """
+    W_o = np.zeros((V, states.shape[1]), dtype="float32")
+    velocity, steps = np.zeros_like(W_o), epochs * (len(states) // batch)
+    for step in range(steps):
+        at = rng.integers(len(states), size=batch)
+        _, cache = cross_entropy(readout(states[at], W_o)[0], targets[at], mask[at])
+        dz = cross_entropy_backward(1 / batch, cache)
+        velocity = 0.9 * velocity - rate * (1 - step / steps) * (dz.T @ states[at])
+        W_o += velocity
+    return W_o

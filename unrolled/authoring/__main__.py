@@ -133,6 +133,16 @@ def test(root, again):
 
 
 @main.command()
+@click.option("--again", is_flag=True, help="Also those whose result is up to date.")
+@click.pass_obj
+def studies(root, again):
+    """Run the long computations whose results the pages plot."""
+    from unrolled.authoring import studies as long
+
+    sys.exit(long.run(root, again))
+
+
+@main.command()
 @click.option("--upgrade", is_flag=True, help="To the newest versions that fit.")
 @click.pass_obj
 def lock(root, upgrade):

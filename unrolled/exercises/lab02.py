@@ -1,0 +1,663 @@
+"""Lab 02, Pooling: cases, right answers and known mistakes.
+
+The right answers come from torch (autograd for the gradients), or from the chapter's verified
+functions where torch is missing. The wrong ones are written as plainly as a student would.
+"""
+
+import numpy as np
+
+from unrolled.convolution import conv1d
+from unrolled.pooling import avg_pool1d, avg_pool1d_backward, max_over_time, max_pool1d
+
+from .exercise import Exercise, Misconception, Question, Source, numbers
+from .lab import Lab
+
+
+def _windows(x, n, stride):
+    """Every window of the last axis: (..., L) -> (..., windows, n)."""
+    return np.lib.stride_tricks.sliding_window_view(x, n, axis=-1)[..., ::stride, :]
+
+
+def _count(L, n, stride):
+    return (L - n) // stride + 1
+
+
+BACKWARD = "Backward: who gets the gradient"
+FORWARD = "Forward: three summaries of a window"
+OVER_TIME = "Max over time, and padding that must not win"
+
+
+# --------------------------------------------------------------------------- warm-up: minimum
+def _min_cases(rng):
+    sizes = [(1, 1, 3, 2, 1), (1, 1, 4, 2, 2), (1, 2, 5, 3, 2), (2, 2, 7, 3, 3), (3, 2, 11, 4, 3)]
+    return [{"x": numbers(rng, B, C, L), "n": n, "stride": s} for B, C, L, n, s in sizes]
+
+
+def _min_by_torch(x, n, stride):
+    import torch
+
+    return -torch.nn.functional.max_pool1d(-torch.from_numpy(x), n, stride).numpy()
+
+
+MINIMUM = Exercise(
+    name="min_pool",
+    points=1,
+    section=FORWARD,
+    cases=_min_cases,
+    shapes={"x": "B C L"},
+    returns={"out": "a float64 array (B, C, windows)"},
+    reference=Source(
+        "unrolled.pooling.max_pool1d", lambda x, n, stride: -max_pool1d(-x, n, stride)[0]
+    ),
+    oracle=Source("torch.nn.functional.max_pool1d", _min_by_torch),
+    misconceptions=(
+        Misconception(
+            "inner sign forgotten",
+            lambda x, n, stride: -_windows(x, n, stride).max(axis=-1),
+            "This is minus the maximum. The smallest number becomes the largest when the *signal* "
+            "changes its sign: there are two minus signs, one before and one after.",
+        ),
+        Misconception(
+            "outer sign forgotten",
+            lambda x, n, stride: _windows(-x, n, stride).max(axis=-1),
+            "This is the maximum of -x. It is found in the right place, but has the wrong sign: "
+            "turn it back.",
+        ),
+        Misconception(
+            "maximum instead of minimum",
+            lambda x, n, stride: _windows(x, n, stride).max(axis=-1),
+            "This is the maximum of each window.",
+        ),
+        Misconception(
+            "smallest size instead of smallest",
+            lambda x, n, stride: np.abs(_windows(x, n, stride)).min(axis=-1),
+            "This is the smallest absolute value. -3 is smaller than 1.",
+        ),
+        Misconception(
+            "windows side by side",
+            lambda x, n, stride: _windows(x, n, n).min(axis=-1),
+            "The windows lie side by side, whatever the stride. Window l begins at `stride * l`, "
+            "and where the stride is smaller than n, windows overlap.",
+        ),
+        Misconception(
+            "minimum over the channels, too",
+            lambda x, n, stride: np.broadcast_to(
+                _windows(x, n, stride).min(axis=(1, 3))[:, None],
+                (len(x), x.shape[1], _count(x.shape[2], n, stride)),
+            ),
+            "The minimum was taken over the channels, too. Each channel is pooled by itself.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- honest average
+def _average_cases(rng):
+    # B, C, L, n, stride, padding
+    sizes = [(1, 1, 4, 2, 1, 0), (1, 1, 4, 2, 2, 1), (1, 1, 5, 3, 1, 1), (1, 2, 6, 4, 3, 2)]
+    sizes += [(2, 2, 8, 3, 2, 1), (2, 3, 11, 5, 3, 2), (3, 2, 12, 4, 3, 1)]
+    return [
+        {
+            "dout": numbers(rng, B, C, _count(L + 2 * p, n, s)),
+            "n": n,
+            "stride": s,
+            "padding": p,
+            "L": L,
+        }
+        for B, C, L, n, s, p in sizes
+    ]
+
+
+def _average_by_chapter(dout, n, stride, padding, L):
+    real, cache = avg_pool1d(np.ones((1, 1, L)), n, stride, padding)  # share of each window
+    _, cache = avg_pool1d(np.zeros((*dout.shape[:2], L)), n, stride, padding)
+    return avg_pool1d_backward(dout / real, cache)
+
+
+def _average_by_torch(dout, n, stride, padding, L):
+    import torch
+
+    x = torch.zeros(*dout.shape[:2], L, dtype=torch.float64, requires_grad=True)
+    out = torch.nn.functional.avg_pool1d(x, n, stride, padding, count_include_pad=False)
+    out.backward(torch.from_numpy(dout))
+    return x.grad.numpy()
+
+
+def _shared(dout, n, stride, padding, L, share=None, overwrite=False, cut=True):
+    """The average's gradient, window by window, with the mistakes one can make on the way."""
+    dx = np.zeros((*dout.shape[:2], L + 2 * padding))
+    for j in range(dout.shape[2]):
+        start = j * stride
+        real = min(start + n, padding + L) - max(start, padding)
+        part = dout[:, :, j, None] * (1 / real if share is None else share)
+        window = dx[:, :, start : start + n]
+        window[:] = part + (0 if overwrite else window)
+    return dx[:, :, padding : padding + L] if cut else dx[:, :, :L]
+
+
+def _covering(n, stride, padding, L, positions):
+    """How many windows cover each sample, at least 1."""
+    ones = np.ones((1, 1, positions))
+    return np.maximum(_shared(ones, n, stride, padding, L, share=1.0), 1)
+
+
+AVERAGE = Exercise(
+    name="avg_pool_backward",
+    points=3,
+    section=BACKWARD,
+    cases=_average_cases,
+    shapes={"dout": "B C L_out"},
+    returns={"dx": "a float64 array (B, C, L)"},
+    reference=Source("unrolled.pooling.avg_pool1d_backward", _average_by_chapter),
+    oracle=Source("torch.autograd", _average_by_torch),
+    misconceptions=(
+        Misconception(
+            "overlap overwritten",
+            lambda dout, n, stride, padding, L: _shared(
+                dout, n, stride, padding, L, overwrite=True
+            ),
+            "Where windows overlap, the later one overwrote the earlier. A sample that helped two "
+            "windows hears from both: add (+=), do not assign (=).",
+        ),
+        Misconception(
+            "padding counted",
+            lambda dout, n, stride, padding, L: _shared(dout, n, stride, padding, L, share=1 / n),
+            "Every window was divided by n. At the ends some of the n samples are padding, and "
+            "the average here is over the real ones only: divide by their number.",
+        ),
+        Misconception(
+            "not divided",
+            lambda dout, n, stride, padding, L: _shared(dout, n, stride, padding, L, share=1.0),
+            "Each sample got the whole gradient of its window, as if the window had been summed. "
+            "A sample enters the average with the factor 1/(number of real samples).",
+        ),
+        Misconception(
+            "overlap averaged",
+            lambda dout, n, stride, padding, L: (
+                _shared(dout, n, stride, padding, L)
+                / _covering(n, stride, padding, L, dout.shape[2])
+            ),
+            "Where windows overlap, the mean of what they send was taken. The chain rule adds; "
+            "the only division is the one inside each window.",
+        ),
+        Misconception(
+            "padding not cut off",
+            lambda dout, n, stride, padding, L: _shared(dout, n, stride, padding, L, cut=False),
+            "The result is shifted by the padding: the first samples of the padded signal are not "
+            "x[0]. Cut off `padding` samples at the beginning, and keep L.",
+        ),
+        Misconception(
+            "first sample takes all",
+            lambda dout, n, stride, padding, L: _first_takes_all(dout, n, stride, padding, L),
+            "All of the gradient went to the first real sample of the window. That is how a "
+            "maximum pays its winner; an average has none and shares.",
+        ),
+    ),
+)
+
+
+def _first_takes_all(dout, n, stride, padding, L):
+    dx = np.zeros((*dout.shape[:2], L))
+    for j in range(dout.shape[2]):
+        dx[:, :, max(j * stride - padding, 0)] += dout[:, :, j]
+    return dx
+
+
+# --------------------------------------------------------------------------- fair ties
+def _tie_cases(rng):
+    sizes = [(1, 1, 2, 2, 1), (1, 1, 4, 3, 1), (1, 1, 5, 3, 2), (1, 2, 6, 4, 2), (2, 2, 9, 4, 3)]
+    cases = []
+    for B, C, L, n, s in sizes:
+        x = rng.integers(0, 3, (B, C, L)).astype(float)
+        x[..., 0] = x[..., 1] = 3.0  # a tie in the first window at least, and one that wins
+        cases.append({"dout": numbers(rng, B, C, _count(L, n, s)), "x": x, "n": n, "stride": s})
+    x = rng.integers(-2, 2, (3, 2, 14)).astype(float)
+    x[..., 5:7] = 2.0  # more than one window sees it
+    cases.append({"dout": numbers(rng, 3, 2, _count(14, 5, 2)), "x": x, "n": 5, "stride": 2})
+    return cases
+
+
+def _ties_by_torch(dout, x, n, stride):
+    import torch
+
+    tensor = torch.from_numpy(x).requires_grad_()
+    tensor.unfold(2, n, stride).amax(dim=3).backward(torch.from_numpy(dout))
+    return tensor.grad.numpy()
+
+
+def _paid(dout, x, n, stride, weights, overwrite=False):
+    """dx when window j pays its samples with `weights(window)`: (B, C, n) -> (B, C, n)."""
+    dx = np.zeros_like(x)
+    for j in range(dout.shape[2]):
+        part = dx[:, :, j * stride : j * stride + n]
+        got = weights(x[:, :, j * stride : j * stride + n]) * dout[:, :, j, None]
+        part[:] = got + (0 if overwrite else part)
+    return dx
+
+
+def _winners(window):
+    return (window == window.max(axis=-1, keepdims=True)).astype(float)
+
+
+def _fair(window):
+    return _winners(window) / _winners(window).sum(axis=-1, keepdims=True)
+
+
+def _first(window):
+    return np.eye(window.shape[-1])[window.argmax(axis=-1)]
+
+
+def _last(window):
+    return _first(window[..., ::-1])[..., ::-1]
+
+
+def _fair_by_permutation(dout, x, n, stride):
+    """The mean over the two orders in which the first of two winners is paid is not enough for
+    three; so count the winners of every window with two average pools."""
+    best, _ = max_pool1d(x, n, stride)
+    dx = np.zeros_like(x)
+    for j in range(best.shape[2]):
+        here = slice(j * stride, j * stride + n)
+        won = x[:, :, here] == best[:, :, j, None]
+        dx[:, :, here] += won * (dout[:, :, j] / won.sum(axis=2))[:, :, None]
+    return dx
+
+
+TIES = Exercise(
+    name="fair_max_backward",
+    points=3,
+    section="Ties",
+    cases=_tie_cases,
+    shapes={"dout": "B C L_out", "x": "B C L"},
+    returns={"dx": "a float64 array (B, C, L)"},
+    reference=Source("unrolled.pooling.max_pool1d, winners counted", _fair_by_permutation),
+    oracle=Source("torch.amax and autograd", _ties_by_torch),
+    misconceptions=(
+        Misconception(
+            "ties routed twice",
+            lambda dout, x, n, stride: _paid(dout, x, n, stride, _winners),
+            "Each of the tied winners got the whole gradient. Their shares have to sum to 1, or "
+            "what comes back is not a subgradient: divide by the number of winners.",
+        ),
+        Misconception(
+            "first winner takes all",
+            lambda dout, x, n, stride: _paid(dout, x, n, stride, _first),
+            "The first of the tied winners got everything. That is what the chapter's max pooling "
+            "does, and a subgradient, too; here the winners share evenly.",
+        ),
+        Misconception(
+            "last winner takes all",
+            lambda dout, x, n, stride: _paid(dout, x, n, stride, _last),
+            "The last of the tied winners got everything (a comparison with >= in a loop does "
+            "that). Here the winners share evenly.",
+        ),
+        Misconception(
+            "overlap overwritten",
+            lambda dout, x, n, stride: _paid(dout, x, n, stride, _fair, overwrite=True),
+            "Where windows overlap, the later one overwrote the earlier. A sample that wins in two "
+            "windows is paid twice: add (+=), do not assign (=).",
+        ),
+        Misconception(
+            "winner of the whole signal",
+            lambda dout, x, n, stride: _paid_globally(dout, x, n, stride),
+            "Samples were compared with the largest of the whole signal. Every window has a "
+            "largest of its own.",
+        ),
+        Misconception(
+            "shared by all",
+            lambda dout, x, n, stride: _paid(
+                dout, x, n, stride, lambda window: np.ones_like(window) / n
+            ),
+            "Every sample of the window got a share. That is average pooling; a sample that did "
+            "not win has derivative 0.",
+        ),
+    ),
+)
+
+
+def _paid_globally(dout, x, n, stride):
+    best = x == x.max(axis=2, keepdims=True)
+    counts = _windows(best, n, stride).sum(axis=-1)  # (B, C, windows)
+    dx = np.zeros_like(x)
+    for j in range(dout.shape[2]):
+        here = slice(j * stride, j * stride + n)
+        dx[:, :, here] += best[:, :, here] * (dout / np.maximum(counts, 1))[:, :, j, None]
+    return dx
+
+
+# --------------------------------------------------------------------------- k-max pooling
+def _kmax_cases(rng):
+    sizes = [(1, 1, 3, 2), (1, 1, 4, 2), (1, 2, 5, 3), (2, 3, 6, 2), (2, 2, 9, 4), (3, 4, 12, 5)]
+    cases = []
+    for B, C, L, k in sizes:
+        x = rng.permuted(np.broadcast_to(np.arange(1.0, L + 1), (B, C, L)), axis=2)
+        x *= rng.choice([-1.0, 1.0], x.shape)  # different numbers: no ties
+        cases.append({"x": x if L < 9 else x + rng.normal(size=x.shape) / 10, "k": k})
+    # in every row of the smallest case order and size disagree
+    cases[0]["x"] = np.array([[[2.0, -1.0, 3.0]]]) * rng.integers(1, 4)
+    return cases
+
+
+def _kmax(x, k):
+    places = np.sort(np.argpartition(x, -k, axis=2)[:, :, -k:], axis=2)
+    return np.take_along_axis(x, places, axis=2)
+
+
+def _kmax_by_torch(x, k):
+    import torch
+
+    x = torch.from_numpy(x)
+    return x.gather(2, x.topk(k, dim=2).indices.sort(dim=2).values).numpy()
+
+
+KMAX = Exercise(
+    name="k_max_pool",
+    points=3,
+    section=OVER_TIME,
+    cases=_kmax_cases,
+    shapes={"x": "B C L"},
+    returns={"out": "a float64 array (B, C, k)"},
+    reference=Source("numpy.argpartition", _kmax),
+    oracle=Source("torch.topk", _kmax_by_torch),
+    misconceptions=(
+        Misconception(
+            "largest first",
+            lambda x, k: np.sort(x, axis=2)[:, :, ::-1][:, :, :k],
+            "The right numbers, sorted from the largest to the smallest. What is asked for is the "
+            "order of *time*: sort their positions, not the numbers.",
+        ),
+        Misconception(
+            "smallest first",
+            lambda x, k: np.sort(x, axis=2)[:, :, -k:],
+            "The right numbers, sorted by size. What is asked for is the order of *time*: sort "
+            "their positions, not the numbers.",
+        ),
+        Misconception(
+            "positions instead of values",
+            lambda x, k: np.sort(np.argsort(x, axis=2)[:, :, -k:], axis=2).astype(float),
+            "These are the positions of the k largest, in the right order. Return the numbers that "
+            "stand there (np.take_along_axis reads them).",
+        ),
+        Misconception(
+            "k smallest",
+            lambda x, k: -_kmax(-x, k),
+            "These are the k smallest, in the order of time: argsort sorts upwards, so the largest "
+            "are at its end.",
+        ),
+        Misconception(
+            "largest in size",
+            lambda x, k: np.take_along_axis(
+                x, np.sort(np.argsort(np.abs(x), axis=2)[:, :, -k:], axis=2), axis=2
+            ),
+            "The k numbers largest without their sign were kept. -5 is smaller than 1.",
+        ),
+        Misconception(
+            "positions of the first channel",
+            lambda x, k: x[:, :, np.sort(np.argsort(x[0, 0])[-k:])],
+            "All channels are read at the positions of the first. Each channel of each text has k "
+            "largest of its own.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- masked maximum
+def _masked_cases(rng):
+    # B, K, L (of the texts, padding included), n, the lengths
+    sizes = [
+        (1, 1, 3, 2, (3,)),
+        (1, 1, 4, 2, (2,)),
+        (2, 1, 4, 2, (3, 1)),
+        (2, 2, 5, 3, (2, 4)),
+        (3, 4, 8, 3, (5, 8, 3)),
+        (4, 3, 9, 4, (9, 6, 3, 4)),
+    ]
+    cases = []
+    for B, K, L, n, lengths in sizes:
+        c = -rng.integers(2, 6, (B, K, L - n + 1)).astype(float)  # often tied, and all negative
+        for row, length in zip(c, lengths, strict=True):
+            row[:, max(length - n + 1, 0) :] = rng.integers(
+                -1, 6, row[:, max(length - n + 1, 0) :].shape
+            )
+        cases.append({"c": c, "lengths": np.array(lengths), "n": n})
+    return cases
+
+
+def _masked(c, lengths, n, mask=None, fill=0.0, place=-1):
+    """The masked maximum and its first place; `fill` and `place` where nothing is allowed."""
+    positions = np.arange(c.shape[2])
+    mask = positions < (lengths - n + 1)[:, None] if mask is None else mask  # (B, L_out)
+    allowed = np.where(mask[:, None], c, -np.inf)
+    none = ~mask.any(axis=1)[:, None]
+    value = np.where(none, fill, allowed.max(axis=2))
+    return value, np.where(none, place, allowed.argmax(axis=2))
+
+
+def _masked_by_chapter(c, lengths, n):
+    value, position = np.zeros(c.shape[:2]), np.full(c.shape[:2], -1)
+    for b, length in enumerate(lengths.tolist()):
+        if length >= n:
+            here = c[b : b + 1, :, : length - n + 1]
+            value[b], (_, winner) = max_over_time(here, np.ones((1, length - n + 1), dtype=bool))
+            position[b] = winner[0, :, 0]
+    return value, position
+
+
+def _masked_by_torch(c, lengths, n):
+    import torch
+
+    value = torch.zeros(c.shape[:2], dtype=torch.float64)
+    position = torch.full(c.shape[:2], -1)
+    for b, length in enumerate(lengths.tolist()):
+        if length >= n:
+            here = torch.from_numpy(c[b, :, : length - n + 1])
+            value[b] = here.amax(dim=1)
+            position[b] = (here == value[b, :, None]).int().argmax(dim=1)
+    return value.numpy(), position.numpy()
+
+
+def _last_winner(c, lengths, n):
+    value, position = _masked(c, lengths, n)
+    allowed = np.arange(c.shape[2]) < (lengths - n + 1)[:, None, None]
+    last = c.shape[2] - 1 - ((c == value[..., None]) & allowed)[..., ::-1].argmax(axis=2)
+    return value, np.where(position < 0, -1, last)
+
+
+def _zeroed(c, lengths, n):
+    mask = np.arange(c.shape[2]) < (lengths - n + 1)[:, None]
+    return (c * mask[:, None]).max(axis=2), (c * mask[:, None]).argmax(axis=2)
+
+
+MASKED = Exercise(
+    name="masked_max",
+    points=4,
+    section=OVER_TIME,
+    cases=_masked_cases,
+    shapes={"c": "B K L_out", "lengths": "B"},
+    returns={"u": "a float64 array (B, K)", "position": "an int array (B, K)"},
+    reference=Source("unrolled.pooling.max_over_time", _masked_by_chapter),
+    oracle=Source("torch.amax", _masked_by_torch),
+    misconceptions=(
+        Misconception(
+            "padding wins the max",
+            lambda c, lengths, n: (c.max(axis=2), c.argmax(axis=2)),
+            "Padding wins: the lengths have no effect on your result. Responses to windows that "
+            "hold padding must be ruled out before the maximum is taken.",
+        ),
+        Misconception(
+            "windows hang over the end",
+            lambda c, lengths, n: _masked(c, lengths, n, np.arange(c.shape[2]) < lengths[:, None]),
+            "The first `length` positions are allowed. But the window at the last of them hangs "
+            "n - 1 symbols over the end: only `length - n + 1` windows hold no padding.",
+        ),
+        Misconception(
+            "one window too few",
+            lambda c, lengths, n: _masked(
+                c, lengths, n, np.arange(c.shape[2]) < (lengths - n)[:, None]
+            ),
+            "The last real window is missing: there are length - n + 1 of them, not length - n. "
+            "A text of n symbols has one.",
+        ),
+        Misconception(
+            "zero instead of minus infinity",
+            _zeroed,
+            "Responses to padding were set to 0. Where all real responses are negative, 0 is the "
+            "largest: rule them out with -np.inf.",
+        ),
+        Misconception(
+            "last winner",
+            _last_winner,
+            "The values are right. Of several equal winners you return the last position; asked "
+            "for is the first, as the chapter and torch's pooling have it.",
+        ),
+        Misconception(
+            "short texts at minus infinity",
+            lambda c, lengths, n: _masked(c, lengths, n, fill=-np.inf, place=0),
+            "A text with fewer than n symbols has no window at all, and -inf would poison every "
+            "number after it. The statement asks for value 0 and position -1.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- the slide's network
+def _network_cases(rng):
+    # B, L, D, windows, classes
+    sizes = [(1, 3, 1, 2, 2), (1, 3, 2, 2, 2), (2, 4, 2, 3, 2), (2, 5, 3, 2, 3), (3, 7, 3, 4, 4)]
+    cases = []
+    for B, L, D, n, classes in sizes:
+        case = {"x": (B, L, D), "w_a": (D, 2), "w_b": (D, n), "W_o": (classes, 2 * D)}
+        cases.append({name: rng.normal(size=shape) for name, shape in case.items()})
+    return cases
+
+
+def _squashed(x, w):
+    """tanh of each dimension, convolved by itself: (B, D, L-n+1), for x: (B, D, L)."""
+    return np.tanh(np.einsum("bdlj,dj->bdl", _windows(x, w.shape[1], 1), w))
+
+
+def _softmax(a, axis=1):
+    e = np.exp(a - a.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+def _network(x, w_a, w_b, W_o, *, arrange=None, respond=_squashed, pool=None, axis=1, order=1):
+    """The slide's network, with a place for every mistake."""
+    x = x.swapaxes(1, 2) if arrange is None else arrange(x)
+    pool = pool or (lambda c: c.max(axis=2))
+    z = np.concatenate([pool(respond(x, w)) for w in (w_a, w_b)[::order]], axis=1)
+    return _softmax(z @ W_o.T, axis)
+
+
+def _network_by_chapter(x, w_a, w_b, W_o):
+    B, _, D = x.shape
+    pooled = []
+    for w in (w_a, w_b):
+        c, _ = conv1d(x.swapaxes(1, 2), w[:, None], np.zeros(D), groups=D)
+        pooled.append(max_over_time(c, np.ones((B, c.shape[2]), dtype=bool))[0])
+    return _softmax(np.tanh(np.concatenate(pooled, axis=1)) @ W_o.T)
+
+
+def _network_by_torch(x, w_a, w_b, W_o):
+    import torch
+
+    x, W_o = torch.from_numpy(x).transpose(1, 2), torch.from_numpy(W_o)
+    pooled = []
+    for w in (w_a, w_b):
+        c = torch.nn.functional.conv1d(x, torch.from_numpy(w)[:, None], groups=len(w))
+        pooled.append(torch.tanh(c).amax(dim=2))
+    return torch.softmax(torch.cat(pooled, dim=1) @ W_o.T, dim=1).numpy()
+
+
+def _mixed(x, w):
+    """An ordinary convolution: every filter reads the sum of all dimensions."""
+    each = np.einsum("bdlj,kj->bkl", _windows(x, w.shape[1], 1), w)
+    return np.tanh(each)
+
+
+NETWORK = Exercise(
+    name="slide_textcnn",
+    points=4,
+    section="TextCNN",
+    cases=_network_cases,
+    shapes={"x": "B L D", "w_a": "D 2", "w_b": "D n", "W_o": "Q 2D"},
+    returns={"P": "a float64 array (B, classes)"},
+    reference=Source("unrolled.convolution.conv1d with groups", _network_by_chapter),
+    oracle=Source("torch.nn.functional.conv1d with groups", _network_by_torch),
+    misconceptions=(
+        Misconception(
+            "softmax over the batch",
+            lambda x, w_a, w_b, W_o: _network(x, w_a, w_b, W_o, axis=0),
+            "The probabilities sum to 1 over the *batch*, not over the classes: the softmax runs "
+            "along the wrong axis. Each row has to sum to 1.",
+        ),
+        Misconception(
+            "reshaped instead of transposed",
+            lambda x, w_a, w_b, W_o: _network(
+                x, w_a, w_b, W_o, arrange=lambda x: x.reshape(len(x), x.shape[2], x.shape[1])
+            ),
+            "The text was reshaped to (B, D, L). That has the right shape and the wrong numbers in "
+            "it: a reshape reads on row by row. Swap the axes.",
+            section="The input is a 3-D tensor",
+        ),
+        Misconception(
+            "all dimensions together",
+            lambda x, w_a, w_b, W_o: _network(x, w_a, w_b, W_o, respond=_mixed),
+            "Each response sums over all dimensions, as an ordinary convolution does. Here filter "
+            "d reads dimension d alone.",
+            section="Each dimension by itself, or all together?",
+        ),
+        Misconception(
+            "tanh forgotten",
+            lambda x, w_a, w_b, W_o: _network(
+                x,
+                w_a,
+                w_b,
+                W_o,
+                respond=lambda x, w: np.einsum("bdlj,dj->bdl", _windows(x, w.shape[1], 1), w),
+            ),
+            "There is no tanh between the convolution and the linear layer.",
+        ),
+        Misconception(
+            "flipped filter",
+            lambda x, w_a, w_b, W_o: _network(x, w_a[:, ::-1], w_b[:, ::-1], W_o),
+            "This is what you get if the filters are flipped, as `np.convolve` does. The first "
+            "weight meets the first vector of the window.",
+        ),
+        Misconception(
+            "mean over time",
+            lambda x, w_a, w_b, W_o: _network(x, w_a, w_b, W_o, pool=lambda c: c.mean(axis=2)),
+            "The responses were averaged over time. TextCNN keeps the largest.",
+        ),
+        Misconception(
+            "max over the dimensions",
+            lambda x, w_a, w_b, W_o: _network(
+                x,
+                w_a,
+                w_b,
+                W_o,
+                pool=lambda c: np.broadcast_to(c.max(axis=(1, 2))[:, None], c.shape[:2]),
+            ),
+            "The maximum ran over the dimensions, too. Each keeps its own largest response: the "
+            "maximum is over time alone.",
+        ),
+        Misconception(
+            "largest before its sign",
+            lambda x, w_a, w_b, W_o: _network(
+                x, w_a, w_b, W_o, pool=lambda c: np.abs(c).max(axis=2)
+            ),
+            "The largest response *without its sign* was kept. A strongly negative response is "
+            "a small one.",
+        ),
+    ),
+)
+
+
+LAB = Lab(
+    number=2,
+    title="Pooling",
+    chapter="02_pooling",
+    exercises=(MINIMUM, AVERAGE, TIES, KMAX, MASKED, NETWORK),
+    questions=(Question("letters", points=2),),
+)
+check, ready, summary = LAB.check, LAB.ready, LAB.summary
