@@ -147,6 +147,11 @@ def _clip_after_mean(dW, db, tau):
     return scale * grads["W"], scale * grads["b"]
 
 
+def _always_to_tau(dW, db, tau):
+    with np.errstate(divide="ignore", invalid="ignore"):  # NaN for an example that is 0
+        return _means(dW, db, tau / _each_norm(dW, db))
+
+
 CLIP = Exercise(
     name="clip_each",
     points=4,
@@ -187,7 +192,7 @@ CLIP = Exercise(
         ),
         Misconception(
             "short ones lengthened",
-            lambda dW, db, tau: _means(dW, db, tau / np.maximum(_each_norm(dW, db), 1e-300)),
+            _always_to_tau,
             "Every example was brought to the length tau, the short ones too. Equation (18) holds "
             "when the norm is above tau; below, nothing is done.",
         ),
