@@ -217,20 +217,40 @@ def encode_names(names, characters):
     return ids
 
 
+def _check_ids(ids, V):
+    """Raise ValueError unless ids: (B, L) are integers below V, some of them no padding."""
+    if np.ndim(ids) != 2 or 0 in ids.shape or ids.dtype.kind not in "iu":
+        raise ValueError(f"ids: integers of shape (B, L) expected, got {np.shape(ids)}")
+    if ids.min() < 0 or ids.max() >= V:
+        raise ValueError(f"ids: numbers from 0 to {V - 1} expected, got {ids.min()} to {ids.max()}")
+    if not (ids != PADDING).any(axis=1).all():
+        row = np.flatnonzero((ids == PADDING).all(axis=1))[0]
+        raise ValueError(f"ids: no sequence that is all padding expected, got row {row}")
+
+
+def _check_labels(labels, scores):
+    """Raise ValueError unless labels: (B,) are columns of scores: (B, classes)."""
+    B, classes = scores.shape
+    if np.shape(labels) != (B,):
+        raise ValueError(f"labels: shape {(B,)} expected, got {np.shape(labels)}")
+    if np.min(labels) < 0 or np.max(labels) >= classes:
+        raise ValueError(
+            f"labels: classes from 0 to {classes - 1} expected, got "
+            f"{np.min(labels)} to {np.max(labels)}"
+        )
+
+
 def textcnn(ids, p, groups=1):
     """Scores of each class; slide 7. Kim's network has groups=1, the slide's groups=D.
 
     ids: (B, L), integers, padded with 0. p: E: (V, D); for i = 1, 2, 3 filters w_i:
     (K_i, D/groups, n_i) and b_i: (K_i); W_o: (classes, K_1+K_2+K_3), b_o: (classes).
     Returns scores: (B, classes) and a cache. Raises ValueError when an id is not in E,
-    or a sequence is shorter than a window.
+    or a sequence is empty or shorter than a window.
     """
-    if ids.min() < 0 or ids.max() >= len(p["E"]):
-        raise ValueError(
-            f"ids: numbers from 0 to {len(p['E']) - 1} expected, got {ids.min()} to {ids.max()}"
-        )
+    _check_ids(ids, len(p["E"]))
+    ids = ids[:, (ids != PADDING).any(axis=0)]  # columns that are all padding cost time
     mask = ids != PADDING
-    ids, mask = ids[:, mask.any(axis=0)], mask[:, mask.any(axis=0)]
     x = p["E"][ids].swapaxes(1, 2)  # (B, D, L)
     pooled, caches = [], []
     for i in "123":
@@ -264,12 +284,7 @@ def softmax_loss(scores, labels):
     scores: (B, classes); labels: (B,), integers. Returns the loss, and a cache. Raises
     ValueError when a label is no class.
     """
-    classes = scores.shape[1]
-    if np.min(labels) < 0 or np.max(labels) >= classes:
-        raise ValueError(
-            f"labels: classes from 0 to {classes - 1} expected, got "
-            f"{np.min(labels)} to {np.max(labels)}"
-        )
+    _check_labels(labels, scores)
     shifted = scores - scores.max(axis=1, keepdims=True)
     log_P = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return -log_P[np.arange(len(labels)), labels].mean(), (log_P, labels)

@@ -143,11 +143,12 @@ def rnn_forward(x, h_0, W_i, W_h, b, activation="tanh"):
     (T, B, D), H = x.shape, len(W_h)
     h = np.empty((T + 1, B, H), dtype=np.result_type(x, W_i, W_h, b))
     h[0] = 0 if h_0 is None else h_0
-    a = np.matmul(x.reshape(T * B, D), W_i.T, dtype=h.dtype)  # W_i x of every step
+    a = h[1:].reshape(T * B, H)  # a view: W_i x + b waits where the state will stand
+    np.matmul(x.reshape(T * B, D), W_i.T, out=a)
     a += b
-    a, W = a.reshape(T, B, H), np.ascontiguousarray(W_h.T)  # rows as BLAS reads them
+    W = np.ascontiguousarray(W_h.T)  # rows as BLAS reads them
     for t in range(T):
-        h[t + 1] = f(h[t] @ W + a[t])
+        h[t + 1] = f(h[t] @ W + h[t + 1])
     return h, (x, h_0, W_i, W_h, h, activation)
 
 

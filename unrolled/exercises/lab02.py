@@ -251,9 +251,8 @@ def _last(window):
     return _first(window[..., ::-1])[..., ::-1]
 
 
-def _fair_by_permutation(dout, x, n, stride):
-    """The mean over the two orders in which the first of two winners is paid is not enough for
-    three; so count the winners of every window with two average pools."""
+def _fair_by_chapter(dout, x, n, stride):
+    """The winners of each window are those that equal the chapter's maximum."""
     best, _ = max_pool1d(x, n, stride)
     dx = np.zeros_like(x)
     for j in range(best.shape[2]):
@@ -270,7 +269,7 @@ TIES = Exercise(
     cases=_tie_cases,
     shapes={"dout": "B C L_out", "x": "B C L"},
     returns={"dx": "a float64 array (B, C, L)"},
-    reference=Source("unrolled.pooling.max_pool1d, winners counted", _fair_by_permutation),
+    reference=Source("unrolled.pooling.max_pool1d, winners counted", _fair_by_chapter),
     oracle=Source("torch.amax and autograd", _ties_by_torch),
     misconceptions=(
         Misconception(

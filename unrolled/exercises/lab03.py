@@ -586,20 +586,21 @@ def black_box(kind, x):
 
 
 def _probe_cases(rng):
-    cases = [{"kind": kind, "T": 6} for kind in (1, 2, 3)]
-    return cases + [
-        {"kind": 3 * int(rng.integers(5, 300)) + rest, "T": int(rng.integers(7, 11))}
-        for rest in (0, 0, 1, 1, 2, 2, 2)
+    kinds = [1, 2, 3, *(3 * rng.integers(5, 300, 7) + [0, 0, 1, 1, 2, 2, 2])]
+    lengths = [6, 6, 6, *rng.integers(7, 11, 7)]
+    return [
+        {"kind": int(kind), "x": rng.normal(size=T).round(1)}
+        for kind, T in zip(kinds, lengths, strict=True)
     ]
 
 
-def _reach(kind, T):
+def _reach(kind, x):
     back, ahead, _ = _box(kind)
-    return min(back, T - 1), ahead
+    return min(back, len(x) - 1), ahead
 
 
 def _wrong_reach(change):
-    return lambda kind, T: change(*_reach(kind, T), T)
+    return lambda kind, x: change(*_reach(kind, x))
 
 
 PROBE = Exercise(
@@ -607,43 +608,43 @@ PROBE = Exercise(
     points=3,
     section=CAUSALITY,
     cases=_probe_cases,
-    shapes={},
+    shapes={"x": "T"},
     returns={"back": "an int", "ahead": "an int"},
     reference=Source("how the networks were built", _reach),
     misconceptions=(
         Misconception(
             "back and ahead swapped",
-            _wrong_reach(lambda back, ahead, T: (ahead, back)),
+            _wrong_reach(lambda back, ahead: (ahead, back)),
             "The two numbers are exchanged. If the output at t moves when the input at s changes, "
             "and s is earlier, the network looks *back* by t - s.",
         ),
         Misconception(
             "the future not probed",
-            _wrong_reach(lambda back, ahead, T: (back, 0)),
+            _wrong_reach(lambda back, ahead: (back, 0)),
             "`back` is right, but `ahead` is always 0. Look at the outputs *before* the input "
             "you changed, too: some of these networks cheat.",
         ),
         Misconception(
             "the past not probed",
-            _wrong_reach(lambda back, ahead, T: (0, ahead)),
+            _wrong_reach(lambda back, ahead: (0, ahead)),
             "`ahead` is right, but `back` is always 0. An output that moves *after* the changed "
             "input was looking back at it.",
         ),
         Misconception(
             "counted as a window",
-            _wrong_reach(lambda back, ahead, T: (back + 1, ahead + 1)),
+            _wrong_reach(lambda back, ahead: (back + 1, ahead + 1)),
             "Both are one too large: steps are counted from t, which itself is no step away. An "
             "output that uses x_t alone has back = 0.",
         ),
         Misconception(
             "width instead of reach",
-            _wrong_reach(lambda back, ahead, T: (back + ahead + 1, ahead)),
+            _wrong_reach(lambda back, ahead: (back + ahead + 1, ahead)),
             "The first number is the width of the whole window, the future included. Asked for "
             "are the steps back from t.",
         ),
         Misconception(
             "negative ahead",
-            _wrong_reach(lambda back, ahead, T: (back, -ahead)),
+            _wrong_reach(lambda back, ahead: (back, -ahead)),
             "`ahead` comes out negative. It counts steps: it is the largest s - t, or 0.",
         ),
     ),
