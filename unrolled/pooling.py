@@ -12,7 +12,7 @@ __all__ = [
     "EDGE",
     "LENET5",
     "PADDING",
-    "UNKNOWN",
+    "UNSEEN",
     "adam_step",
     "avg_pool1d",
     "avg_pool1d_backward",
@@ -195,7 +195,7 @@ def max_over_time_backward(dout, cache):
     return dx
 
 
-PADDING, UNKNOWN, EDGE = 0, 1, 2
+PADDING, UNSEEN, EDGE = 0, 1, 2
 
 
 def character_ids(names):
@@ -206,12 +206,12 @@ def character_ids(names):
 def encode_names(names, characters):
     """Each name as a row of numbers: edge, characters, edge, padding. Returns (B, L).
 
-    A character that is not in `characters` becomes UNKNOWN. Raises ValueError when
+    A character that is not in `characters` becomes UNSEEN. Raises ValueError when
     there is no name, or an empty one.
     """
     if not names or not all(names):
         raise ValueError(f"names: one or more, none empty, expected, got {names!r}")
-    rows = [[EDGE, *(characters.get(c, UNKNOWN) for c in name), EDGE] for name in names]
+    rows = [[EDGE, *(characters.get(c, UNSEEN) for c in name), EDGE] for name in names]
     ids = np.full((len(rows), max(map(len, rows))), PADDING)
     for row, numbers in zip(ids, rows):
         row[: len(numbers)] = numbers
@@ -305,7 +305,7 @@ def softmax_loss_backward(dloss, cache):
 def textcnn_parameters(rng, V, classes, D=32, K=96, windows=(2, 3, 4), groups=1):
     """A starting point for `textcnn`, float32: K filters of each of three windows."""
     p = {"E": 0.3 * rng.standard_normal((V, D))}
-    p["E"][[PADDING, UNKNOWN]] = 0.0
+    p["E"][[PADDING, UNSEEN]] = 0.0
     for i, n in zip("123", windows):
         inputs = D // groups
         p[f"w{i}"] = rng.standard_normal((K, inputs, n)) / np.sqrt(inputs * n)
