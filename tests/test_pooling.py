@@ -194,7 +194,7 @@ def small_textcnn(rng, groups, windows, sizes=(3, 4, 2)):
     return p
 
 
-def torch_textcnn(ids, p, groups):
+def torch_textcnn(ids, p, groups, drop=1.0):
     """Slide 7 in its own order: convolution, tanh, max, concatenation."""
     ids = torch.from_numpy(ids)
     x = F.embedding(ids, p["E"]).transpose(1, 2)
@@ -203,7 +203,7 @@ def torch_textcnn(ids, p, groups):
         c = torch.tanh(F.conv1d(x, p[f"w{i}"], p[f"b{i}"], groups=groups))
         ruled = (ids == 0)[:, None, p[f"w{i}"].shape[2] - 1 :]
         pooled.append(c.masked_fill(ruled, -torch.inf).max(dim=2).values)
-    return torch.cat(pooled, dim=1) @ p["W_o"].T + p["b_o"]
+    return (torch.cat(pooled, dim=1) * drop) @ p["W_o"].T + p["b_o"]
 
 
 @pytest.mark.parametrize("groups", [1, 2, 6])
@@ -213,9 +213,10 @@ def test_textcnn(rng, groups, windows, lengths):
     ids = rng.integers(1, 9, (len(lengths), max(lengths)))
     ids[np.arange(max(lengths)) >= np.array(lengths)[:, None]] = 0
     p, labels = small_textcnn(rng, groups, windows), rng.integers(0, 4, len(lengths))
+    drop = rng.integers(0, 3, (len(lengths), p["W_o"].shape[1])).astype(float)
 
     def ours(*arrays):
-        scores, cache = pooling.textcnn(ids, dict(zip(p, arrays, strict=True)), groups)
+        scores, cache = pooling.textcnn(ids, dict(zip(p, arrays, strict=True)), groups, drop)
         loss, loss_cache = pooling.softmax_loss(scores, labels)
         return (scores, loss), (cache, loss_cache)
 
@@ -226,7 +227,8 @@ def test_textcnn(rng, groups, windows, lengths):
         return list(dp.values())
 
     def torchs(*tensors):
-        scores = torch_textcnn(ids, dict(zip(p, tensors, strict=True)), groups)
+        dropped = torch.from_numpy(drop)
+        scores = torch_textcnn(ids, dict(zip(p, tensors, strict=True)), groups, dropped)
         return scores, F.cross_entropy(scores, torch.from_numpy(labels))
 
     verify.against_torch(ours, backward, torchs, p, rng)
@@ -428,7 +430,7 @@ BAD = [
     (lambda: pooling.textcnn(np.zeros((2, 0), dtype=int), TEXT), r"ids: .* \(2, 0\)"),
     (lambda: pooling.textcnn(np.zeros((2, 6), dtype=int), TEXT), "ids: .* all padding .* row 0"),
     (lambda: pooling.encode_names([], {}), r"names: .* \[\]"),
-    (lambda: pooling.encode_names(["Oman", ""], {}), "names: .* none empty"),
+    (lambda: pooling.encode_names(["Oman", ""], {}), "names: one or more, none empty"),
     (lambda: pooling.softmax_loss(ones((2, 3)), np.array([0, 3])), "labels: .* 0 to 2 .* 0 to 3"),
     (lambda: pooling.softmax_loss(ones((2, 3)), np.array([-1, 0])), "labels: .* -1 to 0"),
     (lambda: pooling.softmax_loss(ones((2, 3)), np.array([1])), r"labels: .* \(2,\)"),

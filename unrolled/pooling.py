@@ -12,7 +12,7 @@ __all__ = [
     "EDGE",
     "LENET5",
     "PADDING",
-    "UNKNOWN",
+    "UNSEEN",
     "adam_step",
     "avg_pool1d",
     "avg_pool1d_backward",
@@ -73,7 +73,7 @@ def max_pool1d(x, n, stride=None, padding=0):
     """The largest of each window of n samples; slide 6.
 
     x: (B, C, L); stride: n unless given; padding: at most n/2 of -inf on either side.
-    Returns out: (B, C, L_out) and a cache. Raises ValueError when a window does not fit.
+    Returns out: (B, C, L_out), and a cache. Raises ValueError when no window fits.
     """
     taps, xp = _taps(x, n, stride, padding), _padded(x, padding, -np.inf)
     out = xp[..., taps[0]].copy()
@@ -95,7 +95,7 @@ def min_pool1d(x, n, stride=None, padding=0):
 
 
 def max_pool1d_backward(dout, cache):
-    """Gradient of `max_pool1d`: dx at each window's first maximum. dout: (B, C, L_out)."""
+    """Gradient of `max_pool1d`: dx at each first maximum. dout: (B, C, L_out)."""
     xp, out, taps, padding = cache
     dxp, unpaid = np.zeros(xp.shape, dout.dtype), np.ones(out.shape, dtype=bool)
     for S in taps:
@@ -115,13 +115,14 @@ def avg_pool1d_backward(dout, cache):
 
 
 def min_pool1d_backward(dout, cache):
-    """Gradient of `min_pool1d`: dx at each window's first minimum. dout: (B, C, L_out)."""
+    """Gradient of `min_pool1d`: dx at each first minimum. dout: (B, C, L_out)."""
     return max_pool1d_backward(dout, cache)
 
 
 def _both_axes(pool, x, n, stride, padding):
-    """Pool the last axis, then the one before; n, stride, padding: a number or a pair."""
-    pairs = [v if isinstance(v, (tuple, list)) else (v, v) for v in (n, stride, padding)]
+    """Pool the last axis, then the one before. Options: a number, or a pair."""
+    options = (n, stride, padding)
+    pairs = [v if isinstance(v, (tuple, list)) else (v, v) for v in options]
     rows, columns = zip(*pairs)
     if np.ndim(x) != 4:
         raise ValueError(f"x: 4 axes expected, (B, C, Y, X), got shape {np.shape(x)}")
@@ -130,39 +131,39 @@ def _both_axes(pool, x, n, stride, padding):
     return out.swapaxes(2, 3), (cache_y, cache_x)
 
 
-def _both_axes_backward(backward, dout, cache):
+def _back_through_both(backward, dout, cache):
     cache_y, cache_x = cache
     return backward(backward(dout.swapaxes(2, 3), cache_y).swapaxes(2, 3), cache_x)
 
 
 def max_pool2d(x, n, stride=None, padding=0):
-    """The largest of each window. x: (B, C, Y, X); n, stride, padding: number or pair."""
+    """The largest of each window. x: (B, C, Y, X); options: a number, or a pair."""
     return _both_axes(max_pool1d, x, n, stride, padding)
 
 
 def max_pool2d_backward(dout, cache):
     """Gradient of `max_pool2d`: dx at the first maximum, row by row."""
-    return _both_axes_backward(max_pool1d_backward, dout, cache)
+    return _back_through_both(max_pool1d_backward, dout, cache)
 
 
 def avg_pool2d(x, n, stride=None, padding=0):
-    """The mean of each window. x: (B, C, Y, X); n, stride, padding: number or pair."""
+    """The mean of each window. x: (B, C, Y, X); options: a number, or a pair."""
     return _both_axes(avg_pool1d, x, n, stride, padding)
 
 
 def avg_pool2d_backward(dout, cache):
     """Gradient of `avg_pool2d`: each window shares dout evenly."""
-    return _both_axes_backward(avg_pool1d_backward, dout, cache)
+    return _back_through_both(avg_pool1d_backward, dout, cache)
 
 
 def min_pool2d(x, n, stride=None, padding=0):
-    """The smallest of each window. x: (B, C, Y, X); n, stride, padding: number or pair."""
+    """The smallest of each window. x: (B, C, Y, X); options: a number, or a pair."""
     return _both_axes(min_pool1d, x, n, stride, padding)
 
 
 def min_pool2d_backward(dout, cache):
     """Gradient of `min_pool2d`: dx at the first minimum, row by row."""
-    return _both_axes_backward(min_pool1d_backward, dout, cache)
+    return _back_through_both(min_pool1d_backward, dout, cache)
 
 
 def max_over_time(x, mask):
@@ -171,10 +172,10 @@ def max_over_time(x, mask):
     x: (B, K, L); mask: (B, L), True where a position may win. Returns out: (B, K) and
     a cache. Raises ValueError when the mask does not fit, or allows a row nothing.
     """
-    if np.shape(mask) != (len(x), x.shape[2]) or mask.dtype != bool:
+    shape = len(x), x.shape[2]
+    if np.shape(mask) != shape or mask.dtype != bool:
         raise ValueError(
-            f"mask: booleans of shape {(len(x), x.shape[2])} expected, got "
-            f"{mask.dtype} of shape {np.shape(mask)}"
+            f"mask: booleans of shape {shape} expected, got {mask.dtype} of shape {np.shape(mask)}"
         )
     if not mask.any(axis=1).all():
         row = np.flatnonzero(~mask.any(axis=1))[0]
@@ -187,14 +188,14 @@ def max_over_time(x, mask):
 
 
 def max_over_time_backward(dout, cache):
-    """Gradient of `max_over_time`: dx at the first winner, 0 elsewhere. dout: (B, K)."""
+    """Gradient of `max_over_time`: dx at the first winner. dout: (B, K)."""
     shape, winner = cache
     dx = np.zeros(shape, dout.dtype)
     np.put_along_axis(dx, winner, dout[..., None], axis=2)
     return dx
 
 
-PADDING, UNKNOWN, EDGE = 0, 1, 2
+PADDING, UNSEEN, EDGE = 0, 1, 2
 
 
 def character_ids(names):
@@ -205,12 +206,12 @@ def character_ids(names):
 def encode_names(names, characters):
     """Each name as a row of numbers: edge, characters, edge, padding. Returns (B, L).
 
-    A character that is not in `characters` becomes UNKNOWN. Raises ValueError when
+    A character that is not in `characters` becomes UNSEEN. Raises ValueError when
     there is no name, or an empty one.
     """
     if not names or not all(names):
-        raise ValueError(f"names: at least one, and none empty, expected, got {names!r}")
-    rows = [[EDGE, *(characters.get(c, UNKNOWN) for c in name), EDGE] for name in names]
+        raise ValueError(f"names: one or more, none empty, expected, got {names!r}")
+    rows = [[EDGE, *(characters.get(c, UNSEEN) for c in name), EDGE] for name in names]
     ids = np.full((len(rows), max(map(len, rows))), PADDING)
     for row, numbers in zip(ids, rows):
         row[: len(numbers)] = numbers
@@ -218,14 +219,14 @@ def encode_names(names, characters):
 
 
 def _check_ids(ids, V):
-    """Raise ValueError unless ids: (B, L) are integers below V, some of them no padding."""
+    """Raise ValueError unless ids: (B, L) are integers below V, no row all padding."""
     if np.ndim(ids) != 2 or 0 in ids.shape or ids.dtype.kind not in "iu":
         raise ValueError(f"ids: integers of shape (B, L) expected, got {np.shape(ids)}")
     if ids.min() < 0 or ids.max() >= V:
         raise ValueError(f"ids: numbers from 0 to {V - 1} expected, got {ids.min()} to {ids.max()}")
     if not (ids != PADDING).any(axis=1).all():
         row = np.flatnonzero((ids == PADDING).all(axis=1))[0]
-        raise ValueError(f"ids: no sequence that is all padding expected, got row {row}")
+        raise ValueError(f"ids: no row that is all padding expected, got row {row}")
 
 
 def _check_labels(labels, scores):
@@ -240,11 +241,12 @@ def _check_labels(labels, scores):
         )
 
 
-def textcnn(ids, p, groups=1):
+def textcnn(ids, p, groups=1, drop=None):
     """Scores of each class; slide 7. Kim's network has groups=1, the slide's groups=D.
 
     ids: (B, L), integers, padded with 0. p: E: (V, D); for i = 1, 2, 3 filters w_i:
     (K_i, D/groups, n_i) and b_i: (K_i); W_o: (classes, K_1+K_2+K_3), b_o: (classes).
+    drop: (B, K_1+K_2+K_3), factors on the maxima while training (Kim's dropout).
     Returns scores: (B, classes) and a cache. Raises ValueError when an id is not in E,
     or a sequence is empty or shorter than a window.
     """
@@ -260,14 +262,16 @@ def textcnn(ids, p, groups=1):
         pooled.append(u)
         caches.append((conv_cache, pool_cache))
     z = np.tanh(np.concatenate(pooled, axis=1))  # (B, K_1+K_2+K_3)
-    return z @ p["W_o"].T + p["b_o"], (ids, p, z, caches)
+    kept = z if drop is None else z * drop
+    return kept @ p["W_o"].T + p["b_o"], (ids, p, z, kept, drop, caches)
 
 
 def textcnn_backward(dscores, cache):
     """Gradients of `textcnn`, a dict with the names of p. dscores: (B, classes)."""
-    ids, p, z, caches = cache
+    ids, p, z, kept, drop, caches = cache
     dp = {"E": np.zeros_like(p["E"])}
-    du = (dscores @ p["W_o"]) * (1 - z**2)  # (B, K_1+K_2+K_3)
+    dz = (dscores @ p["W_o"]) * (1.0 if drop is None else drop)
+    du = dz * (1 - z**2)  # (B, K_1+K_2+K_3)
     dx, start = 0.0, 0
     for i, (conv_cache, pool_cache) in zip("123", caches):
         K = len(p[f"b{i}"])
@@ -275,7 +279,7 @@ def textcnn_backward(dscores, cache):
         dx_i, dp[f"w{i}"], dp[f"b{i}"] = conv1d_backward(dc, conv_cache)
         dx, start = dx + dx_i, start + K
     np.add.at(dp["E"], ids, dx.swapaxes(1, 2))
-    return dp | {"W_o": dscores.T @ z, "b_o": dscores.sum(axis=0)}
+    return dp | {"W_o": dscores.T @ kept, "b_o": dscores.sum(axis=0)}
 
 
 def softmax_loss(scores, labels):
@@ -301,7 +305,7 @@ def softmax_loss_backward(dloss, cache):
 def textcnn_parameters(rng, V, classes, D=32, K=96, windows=(2, 3, 4), groups=1):
     """A starting point for `textcnn`, float32: K filters of each of three windows."""
     p = {"E": 0.3 * rng.standard_normal((V, D))}
-    p["E"][[PADDING, UNKNOWN]] = 0.0
+    p["E"][[PADDING, UNSEEN]] = 0.0
     for i, n in zip("123", windows):
         inputs = D // groups
         p[f"w{i}"] = rng.standard_normal((K, inputs, n)) / np.sqrt(inputs * n)
@@ -312,7 +316,7 @@ def textcnn_parameters(rng, V, classes, D=32, K=96, windows=(2, 3, 4), groups=1)
 
 
 def subsample(x, w, b):
-    """LeNet's subsampling: a trained multiple of the mean of 2 × 2, plus a trained bias.
+    """LeNet's subsampling: the mean of 2 × 2, times a trained w, plus a trained b.
 
     x: (B, C, Y, X), w: (C,), b: (C,). Returns out: (B, C, Y//2, X//2) and a cache.
     """
@@ -328,7 +332,7 @@ def subsample_backward(dout, cache):
 
 
 def fully_connected(x, w, b):
-    """Every input to every output: x w^T + b, for x: (B, ...) laid flat, w: (K, inputs)."""
+    """All inputs to all outputs: x w^T + b. x: (B, ...), laid flat; w: (K, inputs)."""
     flat = x.reshape(len(x), -1)
     return flat @ w.T + b, (x.shape, flat, w)
 
@@ -417,13 +421,14 @@ def similar_lengths(lengths, size, rng):
 
 
 def train_epoch(network, p, memory, x, labels, batches, rate):
-    """One Adam step for each batch. network: (forward, backward). Returns the mean loss."""
+    """One Adam step a batch. network: (forward, backward). Returns the mean loss."""
     forward, backward = network
     losses = []
     for batch in batches:
         scores, cache = forward(x[batch], p)
         loss, loss_cache = softmax_loss(scores, labels[batch])
-        adam_step(p, backward(softmax_loss_backward(1.0, loss_cache), cache), memory, rate)
+        dp = backward(softmax_loss_backward(1.0, loss_cache), cache)
+        adam_step(p, dp, memory, rate)
         losses.append(loss)
     return float(np.mean(losses))
 

@@ -16,7 +16,7 @@ from unrolled.pooling import (
 )
 from unrolled.support import data, study
 
-SEEDS, EPOCHS = range(6), 24
+SEEDS, EPOCHS = range(6), 20
 
 
 def forward(x, p):
@@ -31,7 +31,7 @@ def run(seed):
     rng = np.random.default_rng(seed)
     p, memory, rows = lenet5_parameters(rng), {}, []
     for epoch in range(EPOCHS):
-        batches = similar_lengths(np.zeros(len(train)), 32, rng)
+        batches = similar_lengths(np.zeros(len(train)), 16, rng)
         loss = train_epoch(
             (forward, lenet5_backward),
             p,
@@ -39,7 +39,7 @@ def run(seed):
             x[train],
             labels[train],
             batches,
-            rate=0.003 * 0.85**epoch,
+            rate=0.002 * 0.85**epoch,
         )
         accuracy = np.mean(classify(forward, p, x[test]) == labels[test])
         rows.append((seed, epoch + 1, loss, accuracy))

@@ -99,9 +99,9 @@ def read(path):
     missing = [name for name in HEADER if name not in header]
     if missing:
         raise ValueError(f"path: {path.name} has no line '# {missing[0]}: …' at its head")
-    names, *rows = csv.reader(lines)
+    names, *rows = [*csv.reader(lines)] or [[]]
     if not rows or any(len(row) != len(names) for row in rows):
-        raise ValueError(f"path: {path.name}: rows of {len(names)} values expected below the head")
+        raise ValueError(f"path: {path.name}: names, and rows of as many values, expected")
     columns = zip(names, zip(*rows, strict=True), strict=True)
     return Result({name: _array(values) for name, values in columns}, header)
 
