@@ -332,6 +332,9 @@ def test_right_answers_made_wrong(exercise, spoil):
         answer = tuple(change(part) for part in answer)
         return answer if len(answer) > 1 else answer[0]
 
+    if spoil == "mutated" and not exercise.shapes:  # all arguments are numbers: nothing to change
+        assert verdict(exercise, spoilt).passed
+        return
     status = refused(exercise, spoilt).status
     if spoil == "mutated":
         assert status is Status.CHANGED_INPUT
