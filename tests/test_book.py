@@ -11,6 +11,10 @@ import pytest
 from unrolled.authoring import book, execute
 from unrolled.authoring.notebooks import ROOT, AuthoringError
 
+# of Sphinx's extensions, about themselves
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::FutureWarning", "ignore::PendingDeprecationWarning"
+)
 HEADER = """---
 jupytext:
   text_representation:
@@ -247,7 +251,12 @@ def test_an_interrupt_leaves_no_kernel_behind(tree):
         "\n```{code-cell} ipython3\nimport os, time\n"
         "open('../kernel', 'w').write(str(os.getpid()))\ntime.sleep(60)\n```\n",
     )
-    build = f"from unrolled.authoring.book import build; build(root={str(tree)!r})"
+    build = (
+        "import signal; from unrolled.authoring.book import build; "
+        # where the tests are a shell's background job, SIGINT is ignored from birth
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "
+        f"build(root={str(tree)!r})"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", build],
         cwd=ROOT,

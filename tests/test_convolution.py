@@ -170,9 +170,14 @@ BAD = [
     (lambda: convolution.output_length(9, 3, padding=-1), "padding: .* got -1"),
     (lambda: convolution.correlate(ones(3), ones(4)), "m: a window of 4 .* signal of 3"),
     (lambda: convolution.correlate(ones((3, 2)), ones(2)), r"x: a vector .* \(3, 2\)"),
+    (lambda: convolution.correlate([1, 2, 3], ones(2)), "x: a vector of floats .* got int"),
+    (
+        lambda: convolution.conv1d(ones((2, 3, 9)), ones((4, 3, 2), int), ones(4)),
+        "w: floats with 3 axes expected, got int",
+    ),
     (lambda: convolution.correlate(ones(3), ones(0)), "m: a vector"),
     (lambda: convolution.toeplitz(ones(4), 3), "m: a window of 4 .* signal of 3"),
-    (lambda: convolution.conv1d(ones((3, 9)), ones((4, 3, 2)), ones(4)), "x: 3 axes"),
+    (lambda: convolution.conv1d(ones((3, 9)), ones((4, 3, 2)), ones(4)), "x: floats with 3 axes"),
     (lambda: convolution.conv1d(ones((2, 3, 9)), ones((4, 2, 2)), ones(4)), "w: 3 channels"),
     (lambda: convolution.conv1d(ones((2, 3, 9)), ones((4, 3, 2)), ones(3)), r"b: shape \(4,\)"),
     (
@@ -180,7 +185,10 @@ BAD = [
         "groups: a divisor of 3 channels and 4 filters",
     ),
     (lambda: convolution.conv1d(ones((2, 3, 1)), ones((4, 3, 2)), ones(4)), "n: a window of 2"),
-    (lambda: convolution.conv2d(ones((2, 3, 9)), ones((4, 3, 2, 2)), ones(4)), "x: 4 axes"),
+    (
+        lambda: convolution.conv2d(ones((2, 3, 9)), ones((4, 3, 2, 2)), ones(4)),
+        "x: floats with 4 axes",
+    ),
 ]
 
 

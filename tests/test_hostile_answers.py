@@ -2,6 +2,7 @@
 
 import _thread
 import builtins
+import signal
 import sys
 import threading
 import time
@@ -420,6 +421,15 @@ def test_without_threads_answers_run_directly(one, monkeypatch):
     assert verdict(one, system_exit).status is Status.ERROR
 
 
+@pytest.fixture
+def interruptible():
+    """SIGINT raises KeyboardInterrupt, as in a kernel; a background job of a shell ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_the_reader_can_interrupt_a_check(one):
     threads = threading.active_count()
     timer = threading.Timer(0.2, _thread.interrupt_main)

@@ -280,6 +280,8 @@ FINE = {
     "link": text("[A page](https://example.org/cat.png)."),
     "testing": text(SAID) + code("np.testing.assert_allclose(x, x)"),
     "magic": text(SAID) + code("%timeit x"),
+    "helper with its backward": text(SAID)
+    + export("def _twice(x):\n    return 2 * x\n\ndef _twice_backward(dx):\n    return 2 * dx"),
 }
 
 

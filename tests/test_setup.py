@@ -5,10 +5,12 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from unrolled.authoring import bootstrap, checks
 from unrolled.authoring.notebooks import ROOT
@@ -29,6 +31,15 @@ def test_lock_holds_what_pyproject_asks_for():
     for text in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
         wanted = Requirement(text)
         assert wanted.specifier.contains(locked[wanted.name]), f"{text}: run make lock"
+
+
+def test_lock_installs_on_the_oldest_python_we_promise():
+    """pip refuses a release whose Requires-Python excludes the Python at hand."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    oldest = project["requires-python"].removeprefix(">=") + ".0"
+    wanted = {d.name: d.metadata.get("Requires-Python") for d in distributions()}
+    too_new = {k: v for k, v in wanted.items() if v and not SpecifierSet(v).contains(oldest)}
+    assert not too_new, "hold these back in pyproject.toml, then run make lock"
 
 
 @pytest.fixture

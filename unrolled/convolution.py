@@ -21,12 +21,14 @@ __all__ = [
 def correlate(x, m):
     """Slide the filter m along the signal x: c_j = m·x_{j:j+n-1}, slide 4, eq. (1).
 
-    x: (T,), m: (n,) with n <= T. Returns c: (T-n+1,), and a cache for the backward
-    pass. Raises ValueError when x or m is no vector, or m is longer than x.
+    x: (T,), m: (n,) with n <= T, floats. Returns c: (T-n+1,), and a cache for the
+    backward pass. Raises ValueError when x or m is no vector of floats, or m is
+    longer than x.
     """
     for name, value in (("x", x), ("m", m)):
-        if np.ndim(value) != 1 or np.size(value) == 0:
-            raise ValueError(f"{name}: a vector expected, got shape {np.shape(value)}")
+        kind, shape = np.asarray(value).dtype, np.shape(value)
+        if len(shape) != 1 or shape[0] == 0 or kind.kind != "f":
+            raise ValueError(f"{name}: a vector of floats expected, got {kind} {shape}")
     T, n = len(x), len(m)
     if n > T:
         raise ValueError(f"m: a window of {n} does not fit on a signal of {T}")
@@ -101,8 +103,9 @@ def _grouped(x, w, groups):
 def _check_layer(x, w, b, groups, axes):
     """Raise ValueError unless x: (B, C, …), w: (K, C/G, …), b: (K,) fit together."""
     for name, value, ndim in (("x", x, 2 + axes), ("w", w, 2 + axes), ("b", b, 1)):
-        if np.ndim(value) != ndim:
-            raise ValueError(f"{name}: {ndim} axes expected, got {np.shape(value)}")
+        kind, shape = np.asarray(value).dtype, np.shape(value)
+        if len(shape) != ndim or kind.kind != "f":
+            raise ValueError(f"{name}: floats with {ndim} axes expected, got {kind} {shape}")
     C, K = x.shape[1], w.shape[0]
     whole = isinstance(groups, (int, np.integer)) and groups >= 1
     if not whole or C % groups or K % groups:
@@ -155,7 +158,7 @@ def _pair(value):
 
 
 def conv2d(x, w, b, stride=1, padding=0, dilation=1, groups=1):
-    """A 2-D convolution layer: Σ_ij W_ij x[:, R_i, S_j] + b.
+    """A 2-D convolution layer: Σ_uv W_uv x[:, R_u, S_v] + b.
 
     x: (B, C, Y, X), w: (K, C/groups, n_y, n_x), b: (K,). stride, padding and dilation
     are one number or a pair (rows, columns). Returns out: (B, K, Y_out, X_out) and a
@@ -167,9 +170,9 @@ def conv2d(x, w, b, stride=1, padding=0, dilation=1, groups=1):
     rows = _slices(w.shape[2], Y, s[0], d[0])
     columns = _slices(w.shape[3], X, s[1], d[1])
     xg, wg = _grouped(_pad(x, *p), w, groups)
-    taps = [(i, j, R, S) for i, R in enumerate(rows) for j, S in enumerate(columns)]
+    taps = [(u, v, R, S) for u, R in enumerate(rows) for v, S in enumerate(columns)]
     flat = (*xg.shape[:3], Y * X)  # (B, G, C/G, Y·X)
-    out = sum(wg[..., i, j] @ xg[..., R, S].reshape(flat) for i, j, R, S in taps)
+    out = sum(wg[..., u, v] @ xg[..., R, S].reshape(flat) for u, v, R, S in taps)
     out = out.reshape(len(x), len(w), Y, X) + b[:, None, None]
     return out, (x.shape, xg, wg, taps, p)
 
@@ -180,10 +183,10 @@ def conv2d_backward(dout, cache):
     (B, _, Y, X), (height, width) = dout.shape, x_shape[2:]
     dg = dout.reshape(B, *wg.shape[:2], Y * X)  # (B, G, K/G, Y·X)
     dxg, dwg = np.zeros_like(xg), np.empty_like(wg)
-    for i, j, R, S in taps:
+    for u, v, R, S in taps:
         window = xg[..., R, S].reshape(*xg.shape[:3], Y * X)  # (B, G, C/G, Y·X)
-        dwg[..., i, j] = (dg @ window.swapaxes(-1, -2)).sum(axis=0)
-        dwindow = wg[..., i, j].swapaxes(-1, -2) @ dg  # (B, G, C/G, Y·X)
+        dwg[..., u, v] = (dg @ window.swapaxes(-1, -2)).sum(axis=0)
+        dwindow = wg[..., u, v].swapaxes(-1, -2) @ dg  # (B, G, C/G, Y·X)
         dxg[..., R, S] += dwindow.reshape(*xg.shape[:3], Y, X)
     dx = dxg[..., top : top + height, left : left + width].reshape(x_shape)
     return dx, dwg.reshape(-1, *wg.shape[2:]), dout.sum(axis=(0, 2, 3))

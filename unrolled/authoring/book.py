@@ -51,6 +51,8 @@ def build(edition="learner", root=ROOT):
         _give_up(["The site is left as it was: the warnings above are errors."])
     _publish(work / "html", site)
     write_atomically(stamp, inputs)
+    if digest(root, [*SOURCES, *SETTINGS], edition) != inputs:
+        print("files changed during the build; build again to see all of it")
     print(_where(site))
     return site
 
@@ -142,6 +144,7 @@ def _typeset(root, work, edition, toc, digests):
     """Run Jupyter Book from the cache into work/html; whether it was without a warning."""
     import yaml
     from jupyter_book.sphinx import build_sphinx
+    from sphinx.util.console import nocolor
 
     from unrolled.authoring.execute import cache_folder
 
@@ -161,6 +164,8 @@ def _typeset(root, work, edition, toc, digests):
         "nb_execution_cache_path": str(cache_folder(root)),
         "unrolled_digests": {str(Path(name).with_suffix("")): d for name, d in digests.items()},
     }
+    if not sys.stderr.isatty():
+        nocolor()
     status = build_sphinx(
         root,
         work / "html",

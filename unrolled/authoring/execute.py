@@ -99,6 +99,10 @@ def run(names, root=notebooks.ROOT):
     def keep(name, nb, key, seconds):
         bundle = CacheBundleIn(nb, name, data={"execution_seconds": seconds})
         cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+        for old in cache.list_cache_records():
+            if old.uri == name and old.hashkey != key:
+                cache.remove_cache(old.pk)
+                known.pop(old.hashkey, None)
         known[key] = digests[name]
         notebooks.write_atomically(kept, json.dumps(known, indent=1))
 

@@ -138,13 +138,13 @@ def gradient_findings(chapter, trees):
 
 
 def _pairs(chapter, trees):
-    """{name: (cell, line)} of the exported functions whose backward is exported too."""
+    """{name: (cell, line)} of the public functions exported together with their backward."""
     exported = {
         node.name: (cell, node.lineno)
         for cell in chapter.code
         if "export" in cell.tags
         for node in trees[cell.index].body
-        if isinstance(node, ast.FunctionDef)
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     }
     return {name: place for name, place in exported.items() if f"{name}_backward" in exported}
 

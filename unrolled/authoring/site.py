@@ -28,6 +28,7 @@ MENDED = {  # markup of extensions, and what it should be
     ' role="doc-biblioentry"': ' role="listitem"',  # deprecated, and a list of no list items
     ' id="proof"': "",  # of every proof alike
 }
+MARKER = re.compile(r"\s*### (BEGIN|END) SOLUTION\s*")
 LOG = logging.getLogger(__name__)
 
 
@@ -54,6 +55,8 @@ def setup(app):
     app.add_post_transform(InlineFigures)
     app.connect("config-inited", configure, priority=900)
     app.connect("env-get-outdated", outdated)
+    app.connect("source-read", drop_markers)
+    app.connect("doctree-read", name_solution, priority=400)  # before Sphinx collects the titles
     app.connect("doctree-resolved", fold, priority=900)
     app.connect("html-page-context", finish_page, priority=950)
     app.connect("build-finished", add_files)
@@ -66,7 +69,12 @@ def configure(app, config):
     config.html_favicon = str(THEME / "icon.svg")
     config.mathjax_path = f"mathjax/{MATHJAX}"
     options = {"enableMenu": False}  # its menu makes each formula a stop of the Tab key
-    config.mathjax3_config = {"options": options, "chtml": {"mtextInheritFont": True}}
+    config.mathjax3_config = {
+        "options": options,
+        "chtml": {"mtextInheritFont": True},
+        # an unknown macro is an error that the site's tests see, not a red word
+        "tex": {"packages": {"[-]": ["noundefined"]}},
+    }
     config.html_context["default_mode"] = "auto"
     theme = config.html_theme_options
     if not theme.get("repository_url"):  # then there is nothing that Binder or Colab could open
@@ -82,6 +90,32 @@ def outdated(app, env, added, changed, removed):
         for page, digest in env.unrolled_digests.items()
         if page in env.found_docs and before.get(page) != digest
     ]
+
+
+def drop_markers(app, docname, source):
+    """In the text of a solution, the press's markers would be headings. (Code is left as it is:
+    by its code a notebook is found in the cache.)"""
+    if docname.startswith("solutions/"):
+        fence, kept = False, []
+        for line in source[0].splitlines():
+            fence ^= line.startswith("```")
+            if fence or not MARKER.fullmatch(line):
+                kept.append(line)
+        source[0] = "\n".join(kept) + "\n"
+
+
+def name_solution(app, doctree):
+    """A solution is its lab's notebook, down to the title: tell the two apart, and show the code
+    without the press's markers."""
+    if app.env.docname.startswith("solutions/"):
+        title = next(doctree.findall(nodes.title), None)
+        if title is not None:
+            title.insert(0, nodes.Text("Solution of "))
+        for block in doctree.findall(nodes.literal_block):
+            shown = [line for line in block.astext().splitlines() if not MARKER.fullmatch(line)]
+            block.rawsource = "\n".join(shown)
+            block.children = []
+            block += nodes.Text(block.rawsource)
 
 
 # Figures

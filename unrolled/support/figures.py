@@ -4,11 +4,13 @@ Colours are semantic: the site replaces each hex of `COLOURS` in a figure by a c
 its light or dark mode, so figures use these and no others.
 """
 
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 STYLE = Path(__file__).with_name("unrolled.mplstyle")
@@ -63,7 +65,7 @@ def matrix(ax, values, limit=None, numbers=False):
     # drawn as vector rectangles, not an image, so that the colours follow light and dark mode
     for (i, j), value in np.ndenumerate(values):
         colour = ORANGE if value > 0 else BLUE
-        shade = min(abs(value) / limit, 1.0)
+        shade = min(abs(value) / limit, 1.0) * (0.5 if numbers else 1.0)  # ink on it is legible
         ax.add_patch(
             plt.Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=colour, alpha=shade, linewidth=0)
         )
@@ -75,3 +77,116 @@ def matrix(ax, values, limit=None, numbers=False):
     ax.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), aspect="equal")
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
+
+
+# --------------------------------------------------------------------------- networks
+def network(rows, columns, height=2.6, width=7.0):
+    """Axes for a drawing of nodes, one unit apart, `rows` high and `columns` wide; no frame."""
+    ax = axes(height=height, width=width)
+    ax.set(xlim=(-0.6, columns - 0.4), ylim=(-0.6, rows - 0.4), aspect="equal")
+    ax.axis("off")
+    return ax
+
+
+def node(ax, x, y, text="", colour=INK, filled=False, size=(0.56, 0.5), fontsize=9):
+    """A node of a network at (x, y): a rounded box with `text`. Returns it, for `arrow`.
+
+    `filled` tints it in its colour. `size` is width and height in data coordinates.
+    """
+    width, height = size
+    corner = (x - width / 2, y - height / 2)
+    style = f"round,pad=0,rounding_size={0.45 * min(size)}"
+    look = {"edgecolor": colour, "linewidth": 1.1, "zorder": 3}
+    ax.add_patch(FancyBboxPatch(corner, width, height, boxstyle=style, facecolor=PAPER, **look))
+    tint = {"facecolor": colour, "alpha": 0.16} if filled else {"facecolor": "none"}
+    box = FancyBboxPatch(corner, width, height, boxstyle=style, **(look | tint))
+    ax.add_patch(box)
+    if text:
+        label(ax, x, y, text, colour, ha="center", fontsize=fontsize, zorder=4)
+    return box
+
+
+def arrow(ax, start, end, colour=MUTED, text="", bend=0.0, linewidth=1.1):
+    """An arrow between two nodes (from `node`) or points (x, y), with `text` beside it.
+
+    `bend` curves it to the right of its direction (0.3 is a gentle arc), or to the left below 0.
+    """
+    tail, head = _centre(start), _centre(end)
+    look = {"color": colour, "linewidth": linewidth, "zorder": 2}
+    look |= {"arrowstyle": "-|>", "mutation_scale": 8, "shrinkA": 1, "shrinkB": 2}
+    look |= {"patchA": _patch(start), "patchB": _patch(end)}
+    ax.add_patch(FancyArrowPatch(tail, head, connectionstyle=f"arc3,rad={bend}", **look))
+    if text:
+        across, up = head - tail
+        middle = (tail + head) / 2 + bend / 2 * np.array([up, -across])
+        # beside what goes up, above what goes across
+        place = {"xytext": (3, 0), "ha": "left", "va": "center"}
+        if abs(across) > abs(up):
+            place = {"xytext": (0, 2), "ha": "center", "va": "bottom"}
+        ax.annotate(text, middle, textcoords="offset points", color=colour, fontsize=9, **place)
+
+
+def _patch(end):
+    return end if isinstance(end, FancyBboxPatch) else None
+
+
+def _centre(end):
+    if _patch(end) is None:
+        return np.asarray(end, dtype=float)
+    return np.array([end.get_x() + end.get_width() / 2, end.get_y() + end.get_height() / 2])
+
+
+def unrolled(
+    ax,
+    inputs,
+    states,
+    outputs=(),
+    start=None,
+    path=(),
+    weights=("", "", ""),
+    backward=False,
+    origin=(0, 0),
+    size=(0.62, 0.5),
+    fontsize=9,
+):
+    """An unrolled recurrent network: a column per step, inputs below, outputs above.
+
+    inputs, states, outputs: lists of texts, one per step; None is no node. Several layers are a
+        list of such lists in `states`, the lowest first.
+    start: text of the node before the first step, which stands beside the first column.
+    path: nodes (row, step) to highlight, with the arrows from each to the next. Row 0 are the
+        inputs, then come the layers, the last row are the outputs; step -1 is the start.
+    weights: texts of the arrows from input to state, state to state, state to output.
+    backward: time runs from right to left.
+    origin: place of the first column's input.
+    Returns {(row, step): node}, for arrows and labels of one's own.
+    """
+    several = isinstance(states[0], (list, tuple))
+    layers = list(states) if several else [states]
+    top, before = len(layers) + 1, -1
+    texts = {(0, t): text for t, text in enumerate(inputs)}
+    texts |= {(k, t): text for k, row in enumerate(layers, 1) for t, text in enumerate(row)}
+    texts |= {(top, t): text for t, text in enumerate(outputs)}
+    texts |= {(k, before): start for k in range(1, top)}
+    T, ahead = len(layers[0]), -1 if backward else 1
+    first = T - 1 if backward else 0
+    nodes = {}
+    for (row, t), text in texts.items():
+        if text is not None:
+            column = t if t != before else first - ahead
+            colour = {0: BLUE, top: GREEN}.get(row, INK if t != before else MUTED)
+            colour = ORANGE if (row, t) in path else colour
+            place = (ax, origin[0] + column, origin[1] + row)
+            nodes[row, t] = node(*place, text, colour, t != before, size, fontsize)
+    highlighted = set(pairwise(path))
+    for row, t in nodes:
+        upwards = (row + 1, t), weights[2 if row + 1 == top else 0]
+        onwards = (row, first if t == before else t + ahead), weights[1]
+        for target, text in (upwards, onwards):
+            along_time = target[0] == row
+            if target not in nodes or target[1] == before or (along_time and row in (0, top)):
+                continue
+            on = ((row, t), target) in highlighted
+            look = {"colour": ORANGE, "linewidth": 2.0} if on else {}
+            arrow(ax, nodes[row, t], nodes[target], text=text, **look)
+    return nodes

@@ -12,7 +12,7 @@ const SCROLLING = [
 function markScrolling() {
   for (const [selector, name] of SCROLLING) {
     for (const block of document.querySelectorAll(selector)) {
-      if (block.scrollWidth > block.clientWidth + 1) {
+      if (block.scrollWidth > block.clientWidth) {
         block.tabIndex = 0;
         block.setAttribute("role", "group");
         block.setAttribute("aria-label", name);

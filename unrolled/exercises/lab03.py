@@ -1,0 +1,743 @@
+"""Lab 03, Unfolding: cases, right answers and known mistakes.
+
+The right answers come from torch or SciPy, or from the chapter's verified functions where these
+are missing. The wrong ones are written as plainly as a student would write them.
+"""
+
+import numpy as np
+
+from unrolled.unfolding import elman_forward, relu, rnn_forward, sigmoid
+
+from .exercise import Exercise, Misconception, Question, Source, numbers
+from .lab import Lab
+
+SQUASHING = "The activation functions"
+STEP = "The simple transition"
+UNFOLDING = "Unfolding: recursion, nested form, loop"
+BASE = "The base condition"
+CAUSALITY = "Who can know what: causality"
+FILTER = "The Elman network is a filter"
+LAMP = "Experiment: the lamp"
+
+
+# --------------------------------------------------------------------------- warm-up: the sigmoid
+def _sigmoid_cases(rng):
+    inputs = [[2.0, -2.0], [-800.0, 800.0, 1.0], [0.5, -40.0, 40.0, -3.0]]
+    inputs += [rng.normal(scale=3, size=5), rng.normal(scale=300, size=9)]
+    return [{"x": np.array(x)} for x in inputs]
+
+
+def _quiet(function):
+    """`function` without NumPy's warnings: a known mistake may overflow."""
+
+    def wrong(*arguments):
+        with np.errstate(all="ignore"):
+            return function(*arguments)
+
+    return wrong
+
+
+def _torch_sigmoid(x):
+    import torch
+
+    x = torch.from_numpy(x)
+    return torch.sigmoid(x).numpy(), torch.nn.functional.logsigmoid(x).numpy()
+
+
+SIGMOID = Exercise(
+    name="sigmoid_and_log",
+    points=2,
+    section=SQUASHING,
+    cases=_sigmoid_cases,
+    shapes={"x": "N"},
+    returns={"s": "a float64 array (N,)", "log_s": "a float64 array (N,)"},
+    reference=Source("unrolled.unfolding.sigmoid", lambda x: (sigmoid(x), -np.logaddexp(0, -x))),
+    oracle=Source("torch.sigmoid and logsigmoid", _torch_sigmoid),
+    misconceptions=(
+        Misconception(
+            "minus for plus",
+            _quiet(lambda x: (1 / (1 - np.exp(-x)), np.log(1 / (1 - np.exp(-x))))),
+            "This is 1 / (1 - e^-x), the misprint. It has no value at 0 and is never between 0 "
+            "and 1. The sign below the line is a plus.",
+        ),
+        Misconception(
+            "overflow",
+            _quiet(
+                lambda x: (
+                    np.exp(x) / (1 + np.exp(x)),
+                    np.log(np.exp(x) / (1 + np.exp(x))),
+                )
+            ),
+            "e^x / (1 + e^x) is right on paper, but e^800 is infinite in float64, and infinity by "
+            "infinity is nan. Take the exponential of -|x| only.",
+        ),
+        Misconception(
+            "logarithm of zero",
+            _quiet(lambda x: (sigmoid(x), np.log(1 / (1 + np.exp(-x))))),
+            "The sigmoid is right. Its logarithm was taken afterwards, when the sigmoid of -800 "
+            "had been rounded to 0, and log 0 is minus infinity; the right value is -800. "
+            "Simplify the logarithm on paper first.",
+        ),
+        Misconception(
+            "mirrored",
+            lambda x: (sigmoid(-x), -np.logaddexp(0, x)),
+            "This is the sigmoid of -x: it falls where it should rise. The exponent in "
+            "1 / (1 + e^-x) is -x.",
+        ),
+        Misconception(
+            "logarithm of the bright side",
+            lambda x: (sigmoid(x), -np.logaddexp(0, -np.abs(x))),
+            "The sigmoid is right, and so is the logarithm for x > 0. For x < 0 it is the "
+            "logarithm of the sigmoid of |x|: the case x < 0 has an e above the line, too, whose "
+            "logarithm is x.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- Elman, dreaming
+def _dream_cases(rng):
+    sizes = [(1, 1, 2, 2), (2, 1, 2, 1), (3, 2, 3, 2), (4, 2, 3, 4), (6, 3, 5, 7)]
+    return [
+        {
+            "x": rng.normal(size=(T, D)).round(1),
+            "W_1": rng.normal(size=(H, D)).round(1),
+            "W_2": rng.normal(scale=2, size=(H, H)).round(1),
+            "W_3": rng.normal(scale=2, size=(D, H)).round(1),
+            "steps": steps,
+        }
+        for T, D, H, steps in sizes
+    ]
+
+
+def _dream(x, W_1, W_2, W_3, steps, squash=sigmoid, squash_out=lambda z: z, h=None, feed=None):
+    """Read x, then go on with the network's own guesses; or with what `feed` makes of them."""
+    h = np.zeros(len(W_2)) if h is None else h
+    for x_t in x:
+        h = squash(W_1 @ x_t + W_2 @ h)
+    guesses = [squash_out(W_3 @ h)]
+    while len(guesses) < steps:
+        h = squash(W_1 @ (guesses[-1] if feed is None else feed(x, guesses)) + W_2 @ h)
+        guesses.append(squash_out(W_3 @ h))
+    return np.array(guesses)
+
+
+def _dream_by_rereading(x, W_1, W_2, W_3, steps):
+    """The chapter's network reads everything again for each guess."""
+    for _ in range(steps):
+        guess, _ = elman_forward(x[:, None], None, W_1, W_2, W_3)
+        x = np.concatenate([x, guess[-1]])
+    return x[-steps:]
+
+
+def _dream_by_torch(x, W_1, W_2, W_3, steps):
+    import torch
+
+    x, W_1, W_2, W_3 = map(torch.from_numpy, (x, W_1, W_2, W_3))
+    h = torch.zeros(len(W_2), dtype=x.dtype)
+    for x_t in x:
+        h = torch.sigmoid(W_1 @ x_t + W_2 @ h)
+    guesses = [W_3 @ h]
+    for _ in range(steps - 1):
+        h = torch.sigmoid(W_1 @ guesses[-1] + W_2 @ h)
+        guesses.append(W_3 @ h)
+    return torch.stack(guesses).numpy()
+
+
+def _forgetful(x, W_1, W_2, W_3, steps):
+    """The state is zero again when the dream begins."""
+    guess = _dream(x, W_1, W_2, W_3, 1)[0]
+    return np.array([guess, *_dream(guess[None], W_1, W_2, W_3, steps)])[:steps]
+
+
+DREAM = Exercise(
+    name="dream",
+    points=3,
+    section=FILTER,
+    cases=_dream_cases,
+    shapes={"x": "T D", "W_1": "H D", "W_2": "H H", "W_3": "D H"},
+    returns={"guesses": "a float64 array (steps, D)"},
+    reference=Source("unrolled.unfolding.elman_forward", _dream_by_rereading),
+    oracle=Source("a loop in torch", _dream_by_torch),
+    misconceptions=(
+        Misconception(
+            "transposed W_2",
+            lambda x, W_1, W_2, W_3, steps: _dream(x, W_1, W_2.T, W_3, steps),
+            "W_2 was used transposed. Being square it fits both ways, so no shape complains. For "
+            "single vectors the product is `W_2 @ h`, for rows of a batch it is `h @ W_2.T`.",
+            section=STEP,
+        ),
+        Misconception(
+            "state forgotten",
+            _forgetful,
+            "The first guess is right; then the state began at zero again. The state after the "
+            "last real input is all the network knows of x: go on from it.",
+        ),
+        Misconception(
+            "one guess late",
+            lambda x, W_1, W_2, W_3, steps: _dream(x, W_1, W_2, W_3, steps + 1)[1:],
+            "The first guess is missing. The state after the last real input makes it already; "
+            "it is the first row.",
+        ),
+        Misconception(
+            "last input repeated",
+            lambda x, W_1, W_2, W_3, steps: _dream(
+                x, W_1, W_2, W_3, steps, feed=lambda x, guesses: x[-1]
+            ),
+            "The network goes on reading the last real input. In a dream it reads its own latest "
+            "guess.",
+        ),
+        Misconception(
+            "nothing read",
+            lambda x, W_1, W_2, W_3, steps: _dream(
+                x, W_1, W_2, W_3, steps, feed=lambda x, guesses: np.zeros(x.shape[1])
+            ),
+            "After the real inputs the network reads zeros. In a dream it reads its own latest "
+            "guess.",
+        ),
+        Misconception(
+            "output squashed",
+            lambda x, W_1, W_2, W_3, steps: _dream(x, W_1, W_2, W_3, steps, squash_out=sigmoid),
+            "The output went through a sigmoid, too. Here ρ is the identity: a guess may be any "
+            "number.",
+        ),
+        Misconception(
+            "tanh for sigmoid",
+            lambda x, W_1, W_2, W_3, steps: _dream(x, W_1, W_2, W_3, steps, squash=np.tanh),
+            "The hidden units used tanh. In the Elman deck, and in this exercise, σ is the "
+            "sigmoid.",
+            section=SQUASHING,
+        ),
+        Misconception(
+            "started from ones",
+            lambda x, W_1, W_2, W_3, steps: _dream(x, W_1, W_2, W_3, steps, h=np.ones(len(W_2))),
+            "The state before the first input was a vector of ones. The base condition here is "
+            "the zero vector.",
+            section=BASE,
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- an IIR filter
+def _iir_cases(rng):
+    cases = []
+    for T, p in [(3, 1), (5, 1), (5, 2), (8, 3), (20, 4)]:
+        cases.append(
+            {
+                "x": numbers(rng, T),
+                "beta": numbers(rng, p + 1),
+                "alpha": rng.choice([-0.75, -0.5, -0.25, 0.25, 0.5, 0.75], p) / p,
+            }
+        )
+    return cases
+
+
+def _iir(x, beta, alpha):
+    """The difference equation, term by term."""
+    y = np.zeros(len(x))
+    for t in range(len(x)):
+        y[t] = sum(beta[k] * x[t - k] for k in range(min(t + 1, len(beta))))
+        y[t] += sum(alpha[k - 1] * y[t - k] for k in range(1, min(t, len(alpha)) + 1))
+    return y
+
+
+def _iir_by_scipy(x, beta, alpha):
+    from scipy.signal import lfilter
+
+    return lfilter(beta, np.concatenate([[1.0], -alpha]), x)
+
+
+def _iir_net(x, beta, alpha, transpose=False, squash=lambda a: a, late=0):
+    """The linear network of the solution, with hooks for mistakes."""
+    p = len(alpha)
+    W_h = np.eye(p + 1, k=-1)
+    W_h[0, late : p + late] = alpha
+    h, y = np.zeros(p + 1), []
+    for x_t in x:
+        h = squash((W_h.T if transpose else W_h) @ h + np.eye(p + 1)[0] * x_t)
+        y.append(beta @ h)
+    return np.array(y)
+
+
+IIR = Exercise(
+    name="filter_network",
+    points=3,
+    section=FILTER,
+    cases=_iir_cases,
+    shapes={"x": "T", "beta": "p+1", "alpha": "p"},
+    returns={"y": "a float64 array (T,)"},
+    reference=Source("scipy.signal.lfilter", _iir_by_scipy),
+    misconceptions=(
+        Misconception(
+            "feedback with the wrong sign",
+            lambda x, beta, alpha: _iir(x, beta, -alpha),
+            "The feedback has the wrong sign. SciPy's convention has the alphas on the other "
+            "side of the equation; here they stand on the right, with a plus.",
+        ),
+        Misconception(
+            "no feedback",
+            lambda x, beta, alpha: _iir(x, beta, 0 * alpha),
+            "Only the betas are at work: this is a convolution, whose response ends. The first "
+            "row of W_h has to feed the state back.",
+        ),
+        Misconception(
+            "state one too short",
+            lambda x, beta, alpha: _iir(x, np.append(beta[:-1], 0), alpha),
+            "The last beta has no effect: it needs the state of p steps ago. The delay line "
+            "holds p + 1 numbers, the present one included.",
+        ),
+        Misconception(
+            "betas reversed",
+            lambda x, beta, alpha: _iir(x, beta[::-1], alpha),
+            "The betas are in reverse order. beta_0 belongs to the newest number, which stands "
+            "first in the state.",
+        ),
+        Misconception(
+            "alphas reversed",
+            lambda x, beta, alpha: _iir(x, beta, alpha[::-1] if len(alpha) > 1 else alpha * 0),
+            "The alphas are in reverse order. alpha_1 belongs to the newest past number.",
+        ),
+        Misconception(
+            "transposed W_h",
+            lambda x, beta, alpha: _iir_net(x, beta, alpha, transpose=True),
+            "W_h is transposed: row j says what unit j listens to, column k whom unit k speaks "
+            "to. The alphas belong to the first row, the ones below the diagonal.",
+            section=STEP,
+        ),
+        Misconception(
+            "alphas one place late",
+            lambda x, beta, alpha: _iir_net(x, beta, alpha, late=1),
+            "The feedback comes one step late: the alphas stand one place too far right in the "
+            "first row of W_h. The state before this step begins with v_(t-1), which alpha_1 "
+            "weighs.",
+        ),
+        Misconception(
+            "one step late",
+            lambda x, beta, alpha: np.append(0.0, _iir(x, beta, alpha)[:-1]),
+            "Everything comes one step late: h[0] is the state before the first input. Read out "
+            "h[1:].",
+            section=BASE,
+        ),
+        Misconception(
+            "only the newest number read out",
+            lambda x, beta, alpha: _iir(x, np.append(beta[0], 0 * beta[1:]), alpha),
+            "Only the first unit is read out. The other units hold its past: beta_k weighs the "
+            "one of k steps ago.",
+        ),
+        Misconception(
+            "a tanh inside",
+            lambda x, beta, alpha: _iir_net(x, beta, alpha, squash=np.tanh),
+            "The states went through a tanh, the default of `rnn_forward`. A linear filter needs "
+            "the activation 'identity'.",
+            section=SQUASHING,
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- unfolding, linear
+def _unfold_cases(rng):
+    return [
+        {"W": numbers(rng, H, H) / 4, "u": numbers(rng, T, H)}
+        for T, H in [(2, 2), (3, 2), (4, 2), (4, 3), (7, 4)]
+    ]
+
+
+def _unfold(W, u):
+    A, c = np.eye(len(W)), np.zeros(len(W))
+    for u_t in u:
+        A, c = W @ A, W @ c + u_t
+    return A, c
+
+
+def _unfold_by_probing(W, u):
+    """From the chapter's loop: c is the last state from zero, A from what unit states add."""
+    T, H = u.shape
+    start = np.concatenate([np.zeros((1, H)), np.eye(H)])  # a batch of H + 1 beginnings
+    x = np.broadcast_to(u[:, None], (T, H + 1, H))
+    h, _ = rnn_forward(x, start, np.eye(H), W, np.zeros(H), "identity")
+    return (h[-1, 1:] - h[-1, 0]).T, h[-1, 0]
+
+
+def _unfold_by_torch(W, u):
+    import torch
+
+    def last(h):
+        for u_t in torch.from_numpy(u):
+            h = torch.from_numpy(W) @ h + u_t
+        return h
+
+    zero = torch.zeros(len(W), dtype=torch.float64)
+    return torch.autograd.functional.jacobian(last, zero).numpy(), last(zero).numpy()
+
+
+def _powers(W, u, exponents, power=np.linalg.matrix_power):
+    return sum(power(W, e) @ u_t for e, u_t in zip(exponents, u, strict=True))
+
+
+UNFOLD = Exercise(
+    name="unfold_linear",
+    points=3,
+    section=UNFOLDING,
+    cases=_unfold_cases,
+    shapes={"W": "H H", "u": "T H"},
+    returns={"A": "a float64 array (H, H)", "c": "a float64 array (H,)"},
+    reference=Source("unrolled.unfolding.rnn_forward", _unfold_by_probing),
+    oracle=Source("a loop in torch and its Jacobian", _unfold_by_torch),
+    misconceptions=(
+        Misconception(
+            "time reversed",
+            lambda W, u: (_unfold(W, u)[0], _powers(W, u, range(len(u)))),
+            "A is right. In c the powers run the wrong way: the first input has been through W "
+            "the most often, the last one never.",
+        ),
+        Misconception(
+            "one power too many",
+            lambda W, u: (_unfold(W, u)[0], W @ _unfold(W, u)[1]),
+            "A is right. In c every input has been multiplied by W once too often. The last "
+            "input u_T enters h_T as it is.",
+        ),
+        Misconception(
+            "powers element by element",
+            lambda W, u: (W ** len(u), _powers(W, u, range(len(u))[::-1], np.power)),
+            "`W ** T` raises every element to a power. The network applies the matrix T times: "
+            "that is `np.linalg.matrix_power`, or a loop of products.",
+        ),
+        Misconception(
+            "A one step short",
+            lambda W, u: (np.linalg.matrix_power(W, len(u) - 1), _unfold(W, u)[1]),
+            "c is right. A has one factor too few: h_0 passes through W at every one of the T "
+            "steps, the first included.",
+        ),
+        Misconception(
+            "transposed W",
+            lambda W, u: _unfold(W.T, u),
+            "W is transposed. Here h and u are single vectors, so the product is `W @ h`.",
+            section=STEP,
+        ),
+        Misconception(
+            "inputs only added",
+            lambda W, u: (_unfold(W, u)[0], u.sum(axis=0)),
+            "A is right, but c only adds the inputs up. Each of them is part of a state, and is "
+            "multiplied by W at every later step.",
+        ),
+        Misconception(
+            "last input only",
+            lambda W, u: (_unfold(W, u)[0], u[-1]),
+            "A is right, but c knows the last input only. The earlier ones are still in h_(T-1): "
+            "unfold further.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- different lengths
+def _batch_cases(rng):
+    sizes = [(3, 2, 1, 2), (4, 3, 1, 2), (4, 3, 2, 3), (6, 4, 2, 3), (9, 5, 3, 4)]
+    cases = []
+    for T, B, D, H in sizes:
+        # no full length at the end and none of one step only, so that no mistake hides
+        lengths = np.append(T, rng.integers(2, T, B - 1))
+        x = rng.normal(size=(T, B, D)).round(1)
+        x[np.arange(T)[:, None] >= lengths] = 0
+        cases.append(
+            {
+                "x": x,
+                "lengths": lengths,
+                "h_0": rng.normal(size=H).round(1),
+                "W_i": rng.normal(size=(H, D)).round(1),
+                "W_h": rng.normal(size=(H, H)).round(1),
+                "b": rng.normal(size=H).round(1),
+            }
+        )
+    return cases
+
+
+def _states(x, h_0, W_i, W_h, b):
+    return rnn_forward(x, h_0, W_i, W_h, b)[0]
+
+
+def _last(x, lengths, h_0, W_i, W_h, b):
+    return _states(x, h_0, W_i, W_h, b)[lengths, np.arange(len(lengths))]
+
+
+def _last_by_torch(x, lengths, h_0, W_i, W_h, b):
+    """Packed sequences: torch's own way with different lengths."""
+    import torch
+
+    H, D = W_i.shape
+    net = torch.nn.RNN(D, H, dtype=torch.float64)
+    parts = W_i, W_h, b, np.zeros(H)
+    net.load_state_dict(dict(zip(net.state_dict(), map(torch.from_numpy, parts), strict=True)))
+    packed = torch.nn.utils.rnn.pack_padded_sequence(
+        torch.from_numpy(x), torch.from_numpy(lengths), enforce_sorted=False
+    )
+    start = torch.from_numpy(h_0).expand(1, len(lengths), H).contiguous()
+    with torch.no_grad():
+        return net(packed, start)[1][0].numpy()
+
+
+def _leaking(x, lengths, h_0, W_i, W_h, b):
+    last, h = [], h_0
+    for n, length in enumerate(lengths):
+        h = _states(x[:length, n : n + 1], h, W_i, W_h, b)[-1, 0]
+        last.append(h)
+    return np.array(last)
+
+
+LENGTHS = Exercise(
+    name="last_states",
+    points=3,
+    section=UNFOLDING,
+    cases=_batch_cases,
+    shapes={"x": "T B D", "lengths": "B", "h_0": "H", "W_i": "H D", "W_h": "H H", "b": "H"},
+    returns={"last": "a float64 array (B, H)"},
+    reference=Source("unrolled.unfolding.rnn_forward", _last),
+    oracle=Source("torch.nn.RNN on packed sequences", _last_by_torch),
+    misconceptions=(
+        Misconception(
+            "padding read",
+            lambda x, lengths, h_0, W_i, W_h, b: _states(x, h_0, W_i, W_h, b)[-1],
+            "These are the states after T steps, padding included. An input of zeros is an "
+            "input: the state goes on changing. Take each state at its own length.",
+        ),
+        Misconception(
+            "one step early",
+            lambda x, lengths, h_0, W_i, W_h, b: _states(x, h_0, W_i, W_h, b)[
+                lengths - 1, np.arange(len(lengths))
+            ],
+            "These are the states before the last input. `h[0]` is h_0, so the state after n "
+            "inputs is `h[n]`.",
+            section=BASE,
+        ),
+        Misconception(
+            "state leaks",
+            _leaking,
+            "The state leaks from one sequence into the next: each begins where the one before "
+            "it ended. Sequences of a batch know nothing of each other, so each begins at h_0.",
+            section=BASE,
+        ),
+        Misconception(
+            "h_0 skipped",
+            lambda x, lengths, h_0, W_i, W_h, b: _last(x, lengths, 0 * h_0, W_i, W_h, b),
+            "The states begin at zero, and h_0 has no effect. Here the base condition is a "
+            "parameter.",
+            section=BASE,
+        ),
+        Misconception(
+            "transposed W_h",
+            lambda x, lengths, h_0, W_i, W_h, b: _last(x, lengths, h_0, W_i, W_h.T, b),
+            "W_h was used transposed; being square it fits both ways. States are rows here, so "
+            "the product is `h @ W_h.T`.",
+            section=STEP,
+        ),
+        Misconception(
+            "shortest length for all",
+            lambda x, lengths, h_0, W_i, W_h, b: _states(x, h_0, W_i, W_h, b)[lengths.min()],
+            "All sequences were read up to the length of the shortest one. Each has a length of "
+            "its own.",
+        ),
+        Misconception(
+            "bias forgotten",
+            lambda x, lengths, h_0, W_i, W_h, b: _last(x, lengths, h_0, W_i, W_h, 0 * b),
+            "The bias is missing from the pre-activation.",
+            section=STEP,
+        ),
+        Misconception(
+            "state erased by padding",
+            lambda x, lengths, h_0, W_i, W_h, b: np.where(
+                (lengths == len(x))[:, None], _last(x, lengths, h_0, W_i, W_h, b), 0.0
+            ),
+            "The padding was masked with zeros, and the state with it: sequences shorter than T "
+            "end with a state of zeros. Where there is no input, the state must stay as it is.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- causality
+ENDLESS = 99  # steps back
+
+
+def _box(kind):
+    """(back, ahead, weights) of the black box of this number."""
+    rng = np.random.default_rng(abs(int(kind)))
+    back, ahead = int(rng.integers(1, 4)), int(rng.integers(0, 3))
+    return ENDLESS if kind % 3 == 0 else back, ahead, rng.uniform(0.5, 1.0, 8)
+
+
+def black_box(kind, x):
+    """A network nobody has told you about: x: (T,) -> y: (T,), one output per step.
+
+    `kind` is an int, the number of the network.
+    """
+    x = np.asarray(x, dtype=float)
+    back, ahead, weights = _box(kind)
+    T, y = len(x), np.zeros(len(x))
+    for shift in range(-ahead, 0 if back == ENDLESS else back + 1):
+        source = np.arange(T) - shift
+        inside = (source >= 0) & (source < T)
+        y[inside] += weights[shift] * x[source[inside]]
+    if back == ENDLESS:
+        W = np.full((1, 1), 0.8)
+        y += rnn_forward(x[:, None, None], None, W, W, np.zeros(1))[0][1:, 0, 0]
+    return np.tanh(0.2 * y)
+
+
+def _probe_cases(rng):
+    kinds = [1, 2, 3, *(3 * rng.integers(5, 300, 7) + [0, 0, 1, 1, 2, 2, 2])]
+    lengths = [6, 6, 6, *rng.integers(7, 11, 7)]
+    return [
+        {"kind": int(kind), "x": rng.normal(size=T).round(1)}
+        for kind, T in zip(kinds, lengths, strict=True)
+    ]
+
+
+def _reach(kind, x):
+    back, ahead, _ = _box(kind)
+    return min(back, len(x) - 1), ahead
+
+
+def _wrong_reach(change):
+    return lambda kind, x: change(*_reach(kind, x))
+
+
+PROBE = Exercise(
+    name="reach",
+    points=3,
+    section=CAUSALITY,
+    cases=_probe_cases,
+    shapes={"x": "T"},
+    returns={"back": "an int", "ahead": "an int"},
+    reference=Source("how the networks were built", _reach),
+    misconceptions=(
+        Misconception(
+            "back and ahead swapped",
+            _wrong_reach(lambda back, ahead: (ahead, back)),
+            "The two numbers are exchanged. If the output at t moves when the input at s changes, "
+            "and s is earlier, the network looks *back* by t - s.",
+        ),
+        Misconception(
+            "the future not probed",
+            _wrong_reach(lambda back, ahead: (back, 0)),
+            "`back` is right, but `ahead` is always 0. Look at the outputs *before* the input "
+            "you changed, too: some of these networks cheat.",
+        ),
+        Misconception(
+            "the past not probed",
+            _wrong_reach(lambda back, ahead: (0, ahead)),
+            "`ahead` is right, but `back` is always 0. An output that moves *after* the changed "
+            "input was looking back at it.",
+        ),
+        Misconception(
+            "counted as a window",
+            _wrong_reach(lambda back, ahead: (back + 1, ahead + 1)),
+            "Both are one too large: steps are counted from t, which itself is no step away. An "
+            "output that uses x_t alone has back = 0.",
+        ),
+        Misconception(
+            "width instead of reach",
+            _wrong_reach(lambda back, ahead: (back + ahead + 1, ahead)),
+            "The first number is the width of the whole window, the future included. Asked for "
+            "are the steps back from t.",
+        ),
+        Misconception(
+            "negative ahead",
+            _wrong_reach(lambda back, ahead: (back, -ahead)),
+            "`ahead` comes out negative. It counts steps: it is the largest s - t, or 0.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- counting modulo k
+def _count_cases(rng):
+    cases = [{"x": np.ones(2 * k + 1), "k": k} for k in (2, 3)]
+    for k in (2, 3, 4, 5, 7):
+        x = rng.integers(0, 2, 6 * k).astype(float)
+        x[:2] = 1
+        cases.append({"x": x, "k": k})
+    return [*cases, {"x": np.append(1.0, rng.integers(0, 2, 400)), "k": 6}]
+
+
+def _counter(x, first, second, factor, start=0.0):
+    """s = relu(n + first) + factor · relu(n + second) at every step, with n = s + x."""
+    s, states = start, []
+    for x_t in x:
+        n = s + x_t
+        s = relu(n + first) + factor * relu(n + second)
+        states.append(s)
+    return np.array(states)
+
+
+COUNT = Exercise(
+    name="count_modulo",
+    points=4,
+    section=LAMP,
+    cases=_count_cases,
+    shapes={"x": "T"},
+    returns={"s": "a float64 array (T,)"},
+    reference=Source("cumsum and remainder", lambda x, k: np.cumsum(x) % k),
+    misconceptions=(
+        Misconception(
+            "never wraps",
+            lambda x, k: np.cumsum(x),
+            "It counts, and never goes back to 0. A second unit has to wake up when n reaches k, "
+            "and take k away.",
+        ),
+        Misconception(
+            "wakes one too late",
+            lambda x, k: _counter(x, 0, -k, -k),
+            "The second unit wakes too late: relu(n - k) is still 0 at n = k, so k itself "
+            "appears among your numbers. It has to be 1 there.",
+        ),
+        Misconception(
+            "takes away one too few",
+            lambda x, k: _counter(x, 0, 1 - k, 1 - k),
+            "At n = k the second unit is 1 and takes k - 1 away, so 1 remains. The first unit "
+            "says k there: take k.",
+        ),
+        Misconception(
+            "parity for every k",
+            lambda x, k: np.cumsum(x) % 2,
+            "These are the weights of the lamp: the count modulo 2. They depend on k in two "
+            "places, a bias and a recurrent weight.",
+        ),
+        Misconception(
+            "counts zeros",
+            lambda x, k: np.cumsum(1 - x) % k,
+            "It counts the zeros. The input weight has to add x, not to take it away.",
+        ),
+        Misconception(
+            "starts at one",
+            lambda x, k: (np.cumsum(x) + 1) % k,
+            "The count is one ahead. The state before the first bit is zero: look at the biases, "
+            "or at which states are read out.",
+            section=BASE,
+        ),
+        Misconception(
+            "one step late",
+            lambda x, k: np.append(0.0, (np.cumsum(x) % k)[:-1]),
+            "The count comes one step late: h[0] is the state before the first bit. Read out "
+            "h[1:].",
+            section=BASE,
+        ),
+        Misconception(
+            "stops at k - 1",
+            lambda x, k: np.minimum(np.cumsum(x), k - 1.0),
+            "It counts to k - 1 and stays there. relu(n) - relu(n - (k - 1)) makes a ceiling; "
+            "for a return to 0 the second unit needs a larger weight.",
+        ),
+    ),
+)
+
+
+LAB = Lab(
+    number=3,
+    title="Unfolding",
+    chapter="03_unfolding",
+    exercises=(SIGMOID, DREAM, IIR, UNFOLD, LENGTHS, PROBE, COUNT),
+    questions=(Question("saturation", points=2),),
+)
+check, ready, summary = LAB.check, LAB.ready, LAB.summary

@@ -1,0 +1,825 @@
+"""Lab 04, Language models: cases, right answers and known mistakes.
+
+The right answers come from torch, or from the chapter's verified functions where torch is missing.
+The wrong ones are written as plainly as a student would write them.
+"""
+
+import numpy as np
+
+from unrolled.language_models import (
+    bits_per_character,
+    cross_entropy,
+    cross_entropy_backward,
+    embed,
+    next_distribution,
+    perplexity,
+    sequence_log_prob,
+    softmax,
+)
+from unrolled.unfolding import readout, rnn_forward
+
+from .exercise import Exercise, Misconception, Question, Source, numbers
+from .lab import Lab
+
+BACKWARD = "Backward: from the probability to the weights"
+CHAIN = "A sentence, one token at a time"
+SUM = "All sentences together"
+PERPLEXITY = "Perplexity"
+SAMPLING = "Sampling"
+COUNTING = "Counting: the baselines"
+FORWARD = "Forward: from tokens to a probability"
+
+
+# --------------------------------------------------------------------------- warm-up
+def _gradient_cases(rng):
+    cases = [{"z": numbers(rng, V), "y": int(rng.integers(V))} for V in (2, 3, 4, 7)]
+    # scores whose exponential overflows; the largest is not the target's
+    large = np.array([1000.0, 1002.0, 999.0]) + rng.integers(0, 5)
+    return [*cases, {"z": large, "y": 2}]
+
+
+def _gradient_by_chapter(z, y):
+    _, cache = cross_entropy(z, np.array(y))
+    return cross_entropy_backward(1.0, cache)
+
+
+def _gradient_by_torch(z, y):
+    import torch
+
+    z = torch.tensor(z, requires_grad=True)
+    torch.nn.functional.cross_entropy(z[None], torch.tensor([y]), reduction="sum").backward()
+    return z.grad.numpy()
+
+
+def _onehot(z, y):
+    return (np.arange(len(z)) == y).astype(float)
+
+
+def _naive(z):
+    with np.errstate(over="ignore", invalid="ignore"):
+        e = np.exp(z)
+        return e / e.sum()
+
+
+GRADIENT = Exercise(
+    name="score_gradient",
+    points=1,
+    section=BACKWARD,
+    cases=_gradient_cases,
+    shapes={"z": "V"},
+    returns={"dz": "a float64 array (V,)"},
+    reference=Source("unrolled.language_models.cross_entropy_backward", _gradient_by_chapter),
+    oracle=Source("torch.nn.functional.cross_entropy", _gradient_by_torch),
+    misconceptions=(
+        Misconception(
+            "sign reversed",
+            lambda z, y: _onehot(z, y) - softmax(z)[0],
+            "The sign is reversed: this is the gradient of log P, which grows when the guess gets "
+            "better. The loss is -log P, so it is `p - onehot`: what was said minus what was true.",
+        ),
+        Misconception(
+            "exponential overflows",
+            lambda z, y: _naive(z) - _onehot(z, y),
+            "The formula is right, but `np.exp` overflows for scores of 1000, and infinity over "
+            "infinity is nan. Subtract the largest score first: the probabilities do not change.",
+            section=FORWARD,
+        ),
+        Misconception(
+            "one-hot forgotten",
+            lambda z, y: softmax(z)[0],
+            "These are the probabilities themselves: what was said. Subtract what was true, 1 at "
+            "the token that came.",
+        ),
+        Misconception(
+            "only the target",
+            lambda z, y: _onehot(z, y) * (softmax(z)[0] - 1),
+            "Only the target's score has a gradient here. Every score stands in the denominator of "
+            "the softmax, so every wrong token is pushed down, by its probability.",
+        ),
+        Misconception(
+            "scores for probabilities",
+            lambda z, y: z - _onehot(z, y),
+            "The one-hot vector was subtracted from the scores. It is to be subtracted from the "
+            "probabilities: first the softmax.",
+        ),
+        Misconception(
+            "gradient of P",
+            lambda z, y: softmax(z)[0][y] * (_onehot(z, y) - softmax(z)[0]),
+            "This is a row of the softmax's Jacobian, the gradient of P(y) itself. The loss is "
+            "-log P(y): divide by P(y), and turn the sign.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- inputs and targets
+def _forcing_cases(rng):
+    chosen = [[1], [2, 1], [0, 2], [3, 1, 2], [2, 4, 0, 3], [1, 5, 3, 5, 2]]
+    cases = []
+    for lengths in chosen:
+        # after the end of a sentence stand other words, which have no business there
+        words = rng.integers(3, 10, (len(lengths), max(lengths) + (len(lengths) == 2)))
+        cases.append({"words": words, "lengths": np.array(lengths), "start": 0, "end": 1})
+    return cases
+
+
+def _forced(words, lengths, start, end):
+    B, L = words.shape
+    inputs, targets = np.full((L + 1, B), end), np.full((L + 1, B), end)
+    for b, n in enumerate(lengths.tolist()):
+        inputs[0, b] = start
+        inputs[1 : n + 1, b] = targets[:n, b] = words[b, :n]
+    return inputs, targets, np.arange(L + 1)[:, None] <= lengths
+
+
+def _forced_by_torch(words, lengths, start, end):
+    import torch
+
+    def padded(rows, value):
+        longest = torch.zeros(words.shape[1] + 1, dtype=torch.int64)
+        both = [longest, *map(torch.tensor, rows)]
+        return torch.nn.utils.rnn.pad_sequence(both, padding_value=value)[:, 1:].numpy()
+
+    rows = [words[b, :n].tolist() for b, n in enumerate(lengths.tolist())]
+    inputs = padded([[start, *row] for row in rows], end)
+    targets = padded([[*row, end] for row in rows], end)
+    return inputs, targets, padded([[1] * (len(row) + 1) for row in rows], 0).astype(bool)
+
+
+def _wrongly_forced(change):
+    """The right three arrays, of which `change` makes wrong ones."""
+
+    def forced(words, lengths, start, end):
+        return change(*_forced(words, lengths, start, end), words, lengths)
+
+    return forced
+
+
+def _leftovers(inputs, targets, mask, words, lengths):
+    """The words behind the end of a sentence left where they stood."""
+    inputs, targets = inputs.copy(), targets.copy()
+    inputs[1:] = words.T
+    rows = np.arange(len(targets))[:, None]
+    targets[:-1] = np.where(rows[:-1] == lengths, targets[:-1], words.T)
+    return inputs, targets, mask
+
+
+FORCING = Exercise(
+    name="inputs_and_targets",
+    points=3,
+    section=CHAIN,
+    cases=_forcing_cases,
+    shapes={"words": "B L", "lengths": "B"},
+    returns={
+        "inputs": "an int array (L + 1, B)",
+        "targets": "an int array (L + 1, B)",
+        "mask": "a bool array (L + 1, B)",
+    },
+    reference=Source("sentences laid out one by one", _forced),
+    oracle=Source("torch.nn.utils.rnn.pad_sequence", _forced_by_torch),
+    misconceptions=(
+        Misconception(
+            "end token forgotten",
+            _wrongly_forced(lambda i, t, m, w, n: (i, t, np.arange(len(i))[:, None] < n)),
+            "The end token is not predicted: your mask stops at the last word. ■ is a prediction "
+            "like any other, from the state after the last word; without it the probabilities of "
+            "all sentences do not sum to one.",
+            section=SUM,
+        ),
+        Misconception(
+            "start token predicted",
+            _wrongly_forced(lambda i, t, m, w, n: (i, i.copy(), m)),
+            "The targets are the inputs: the network would predict what it has just read, "
+            "beginning with □. The target at each step is the token that comes next.",
+        ),
+        Misconception(
+            "padding predicted",
+            _wrongly_forced(lambda i, t, m, w, n: (i, t, np.ones_like(m))),
+            "The mask is True everywhere, so the short sentences have to predict their padding. "
+            "A sentence of n words has n + 1 predictions.",
+        ),
+        Misconception(
+            "padding left in place",
+            _wrongly_forced(_leftovers),
+            "Behind a sentence's end stands what stood in `words` there. Everything after the end "
+            "is to be filled with `end`, in inputs and in targets.",
+        ),
+        Misconception(
+            "batch first",
+            _wrongly_forced(lambda i, t, m, w, n: (i.T.copy(), t.T.copy(), m.T.copy())),
+            "The arrays are (B, L + 1), one sentence a row. Time comes first here, as everywhere "
+            "in the book: one sentence is a column.",
+            section="Setting",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- a sentence's log P
+NETWORK = ("X", "W_i", "W_h", "b", "W_o")
+
+
+def _sentence_cases(rng):
+    sizes = [(1, 4, 1, 2), (2, 4, 2, 2), (2, 5, 2, 3), (4, 6, 3, 2), (7, 9, 4, 5)]
+    cases = []
+    for T, V, D, H in sizes:
+        shapes = (V, D), (H, D), (H, H), (H,), (V, H)
+        network = {n: rng.normal(size=s) for n, s in zip(NETWORK, shapes, strict=True)}
+        cases.append({"words": rng.integers(2, V, T), **network})
+    return cases
+
+
+def _scores(tokens, X, W_i, W_h, b, W_o):
+    """Scores after nothing, after the first token, … : (len + 1, V)."""
+    h, _ = rnn_forward(embed(X, np.array(tokens)[:, None])[0], None, W_i, W_h, b)
+    return readout(h[:, 0], W_o)[0]
+
+
+def _log_p(scores, targets):
+    return sequence_log_prob(scores[:, None], np.array(targets, dtype=int)[:, None])[0][0]
+
+
+def _sentence(words, *network):
+    tokens = [0, *words.tolist()]
+    return _log_p(_scores(tokens, *network)[1:], [*tokens[1:], 1])
+
+
+def _sentence_by_torch(words, X, W_i, W_h, b, W_o):
+    import torch
+
+    rnn = torch.nn.RNN(X.shape[1], len(W_h), dtype=torch.float64)
+    given = dict(zip(("weight_ih_l0", "weight_hh_l0", "bias_ih_l0"), (W_i, W_h, b), strict=True))
+    given["bias_hh_l0"] = np.zeros_like(b)
+    rnn.load_state_dict({name: torch.tensor(value) for name, value in given.items()})
+    tokens = torch.tensor([0, *words.tolist(), 1])
+    z = rnn(torch.tensor(X)[tokens[:-1]])[0] @ torch.tensor(W_o).T
+    return -torch.nn.functional.cross_entropy(z, tokens[1:], reduction="sum").item()
+
+
+def _end_forgotten(words, *network):
+    tokens = [0, *words.tolist()]
+    return _log_p(_scores(tokens, *network)[1:-1], tokens[1:])
+
+
+def _start_unread(words, *network):
+    return _log_p(_scores(words.tolist(), *network), [*words.tolist(), 1])
+
+
+def _start_predicted(words, *network):
+    tokens = [0, *words.tolist(), 1]
+    return _log_p(_scores(tokens[:-1], *network), tokens)
+
+
+def _sees_itself(words, *network):
+    tokens = [0, *words.tolist(), 1]
+    return _log_p(_scores(tokens, *network)[2:], tokens[1:])
+
+
+def _neither_end(words, *network):
+    tokens = words.tolist()
+    return _log_p(_scores(tokens, *network)[1:-1], tokens[1:]) if len(tokens) > 1 else 0.0
+
+
+def _not_normalised(words, *network):
+    tokens = [0, *words.tolist(), 1]
+    z = _scores(tokens[:-1], *network)[1:]
+    return float(z[np.arange(len(z)), tokens[1:]].sum())
+
+
+SENTENCE = Exercise(
+    name="sentence_log_prob",
+    points=4,
+    section=FORWARD,
+    cases=_sentence_cases,
+    shapes={"words": "T", "X": "V D", "W_i": "H D", "W_h": "H H", "b": "H", "W_o": "V H"},
+    returns={"log_p": "a float"},
+    reference=Source("unrolled.language_models.sequence_log_prob", _sentence),
+    oracle=Source("torch.nn.RNN and cross_entropy", _sentence_by_torch),
+    misconceptions=(
+        Misconception(
+            "end token forgotten",
+            _end_forgotten,
+            "The end token is missing: this is the probability that a sentence *begins* with these "
+            "words. Add log P(■) after the last word.",
+            section=SUM,
+        ),
+        Misconception(
+            "neither start nor end",
+            _neither_end,
+            "The words are there, but neither P(first word | □) nor P(■ | all words): a sentence "
+            "of T words has T + 1 factors. Read □ first, and predict ■ last.",
+            section=CHAIN,
+        ),
+        Misconception(
+            "start token not read",
+            _start_unread,
+            "The first word was predicted from the zeros, before □ was read. The network reads □ "
+            "first, and the state after □ predicts the first word.",
+            section=CHAIN,
+        ),
+        Misconception(
+            "start token predicted",
+            _start_predicted,
+            "The start token was predicted as well. It is given, not guessed: the first factor is "
+            "P(x_1 | □), from the state after □.",
+            section=CHAIN,
+        ),
+        Misconception(
+            "word sees itself",
+            _sees_itself,
+            "Each token was predicted from the state that had just read it. The state *before* it "
+            "predicts it: after □ the first word, after the last word ■.",
+            section="Setting",
+        ),
+        Misconception(
+            "not normalised",
+            _not_normalised,
+            "The scores were added up, without their softmax. They are no log-probabilities until "
+            "log Σ exp of all scores has been subtracted at every step.",
+        ),
+        Misconception(
+            "log base 2",
+            lambda *a: _sentence(*a) / np.log(2),
+            "The logarithm has base 2, so these are bits. The exercise asks for natural "
+            "logarithms, `np.log`.",
+            section=PERPLEXITY,
+        ),
+        Misconception(
+            "probability, not its logarithm",
+            lambda *a: float(np.exp(_sentence(*a))),
+            "This is P itself. Asked for is log P: a product of many probabilities underflows, "
+            "their logarithms only add up.",
+        ),
+        Misconception(
+            "mean over the tokens",
+            lambda words, *network: _sentence(words, *network) / (len(words) + 1),
+            "The sum was divided by the number of tokens. That comes with perplexity; log P of a "
+            "sentence is the sum.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- a corpus
+def _corpus_cases(rng):
+    chosen = [[2], [1, 3], [3, 2, 4], [2, 6, 1, 5], [8, 3, 7, 2, 6, 4]]
+    return [
+        {
+            "log2_probs": -rng.integers(1, 9, (max(lengths), len(lengths))) / 2.0,
+            "lengths": np.array(lengths),
+            "characters": int(3 * sum(lengths) + rng.integers(1, 9)),
+        }
+        for lengths in chosen
+    ]
+
+
+def _by_sentence(log2_probs, lengths):
+    return [log2_probs[:n, b] for b, n in enumerate(lengths.tolist())]
+
+
+def _corpus(log2_probs, lengths, characters):
+    total = np.log(2) * np.array([p.sum() for p in _by_sentence(log2_probs, lengths)])
+    return perplexity(total, lengths), bits_per_character(total, characters)
+
+
+def _corpus_by_torch(log2_probs, lengths, characters):
+    import torch
+
+    inside = torch.arange(len(log2_probs))[:, None] < torch.tensor(lengths)
+    values = torch.masked_select(torch.tensor(log2_probs), inside)
+    return 2 ** -values.mean().item(), -values.sum().item() / characters
+
+
+def _wrong_corpus(perplexity_of):
+    """The right bits per character, and a perplexity of the list of sentences."""
+
+    def corpus(log2_probs, lengths, characters):
+        right = _corpus(log2_probs, lengths, characters)
+        return perplexity_of(_by_sentence(log2_probs, lengths)), right[1]
+
+    return corpus
+
+
+def _padded_corpus(log2_probs, lengths, characters):
+    return 2 ** -log2_probs.mean(), -log2_probs.sum() / characters
+
+
+def _endless_corpus(log2_probs, lengths, characters):
+    inner = [p[:-1] for p in _by_sentence(log2_probs, lengths)]
+    flat = np.concatenate(inner)
+    return 2 ** -(flat.sum() / len(flat)), -flat.sum() / characters
+
+
+CORPUS = Exercise(
+    name="corpus_scores",
+    points=3,
+    section=PERPLEXITY,
+    cases=_corpus_cases,
+    shapes={"log2_probs": "T B", "lengths": "B"},
+    returns={"ppl": "a float", "bits": "a float"},
+    reference=Source("unrolled.language_models.perplexity", _corpus),
+    oracle=Source("torch.masked_select", _corpus_by_torch),
+    misconceptions=(
+        Misconception(
+            "average of perplexities",
+            _wrong_corpus(lambda lines: np.mean([2 ** -p.mean() for p in lines])),
+            "The perplexities of the sentences were averaged. Average the logarithms of all tokens "
+            "first and take the exponential once, at the end.",
+        ),
+        Misconception(
+            "average of exponentials",
+            _wrong_corpus(lambda lines: np.mean(2 ** -np.concatenate(lines))),
+            "This is the average of 1/p over the tokens. Perplexity is the exponential of the "
+            "average of -log p, which is never larger: one bad token cannot ruin it.",
+        ),
+        Misconception(
+            "every sentence weighs the same",
+            _wrong_corpus(lambda lines: 2 ** -np.mean([p.mean() for p in lines])),
+            "The means of the sentences were averaged, so a sentence of two tokens weighs as much "
+            "as one of twenty. Sum over all tokens, divide by the number of all tokens.",
+        ),
+        Misconception(
+            "log base mixed",
+            _wrong_corpus(lambda lines: np.exp(-np.mean(np.concatenate(lines)))),
+            "The logarithms have base 2, and the exponential has base e. Perplexity does not "
+            "depend on the base, if both are the same: here 2 ** ...",
+        ),
+        Misconception(
+            "padding counted",
+            _padded_corpus,
+            "The numbers behind a sentence's end were counted too. Only the first `lengths[b]` of "
+            "column b are predictions.",
+        ),
+        Misconception(
+            "end token left out",
+            _endless_corpus,
+            "The last prediction of each sentence is missing. That one is ■, and it counts as a "
+            "token.",
+            section=SUM,
+        ),
+        Misconception(
+            "bits per token",
+            lambda log2_probs, lengths, characters: (
+                _corpus(log2_probs, lengths, characters)[0],
+                _corpus(log2_probs, lengths, int(lengths.sum()))[1],
+            ),
+            "The perplexity is right, but the bits were divided by the number of tokens. Bits per "
+            "*character* make models with different tokens comparable.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- drawing a batch
+def _draw_cases(rng):
+    # one option at a time, then all together; a large batch, so that every rule shows
+    chosen = [
+        (2, 3, 1.0, 3, 1.0),
+        (4, 5, 0.5, 5, 1.0),
+        (5, 6, 1.0, 2, 1.0),
+        (6, 6, 1.0, 6, 0.6),
+        (12, 9, 2.0, 5, 0.7),
+        (30, 8, 0.7, 4, 0.8),
+    ]
+    return [
+        {
+            "z": 1.5 * rng.normal(size=(B, V)),
+            "u": rng.random(B),
+            "temperature": temperature,
+            "top_k": k,
+            "top_p": p,
+        }
+        for B, V, temperature, k, p in chosen
+    ]
+
+
+def _by_inverse(P, u):
+    """The first token, by number, at which the cumulative probability exceeds u; log P of it."""
+    tokens = (np.cumsum(P, axis=1) <= u[:, None]).sum(axis=1)
+    tokens = np.minimum(tokens, P.shape[1] - 1)
+    with np.errstate(divide="ignore"):
+        return tokens, np.log(P[np.arange(len(P)), tokens])
+
+
+def _drawn(z, u, temperature, top_k, top_p):
+    return _by_inverse(
+        np.array([next_distribution(row, temperature, top_k, top_p) for row in z]), u
+    )
+
+
+def _drawn_by_torch(z, u, temperature, top_k, top_p):
+    import torch
+
+    z, u = torch.tensor(z) / temperature, torch.tensor(u)
+    sorted_z, order = z.sort(dim=1, descending=True)
+    p = sorted_z[:, :top_k].softmax(1)
+    p = torch.where(p.cumsum(1) - p < top_p, p, 0.0)
+    p = torch.zeros_like(z).scatter(1, order[:, :top_k], p / p.sum(1, keepdim=True))
+    tokens = torch.searchsorted(p.cumsum(1), u[:, None], right=True)
+    return tokens[:, 0].numpy(), p.gather(1, tokens)[:, 0].log().numpy()
+
+
+def _ranks(p):
+    """Rank of each token in its row, 0 for the most probable."""
+    return np.argsort(np.argsort(-p, axis=1), axis=1)
+
+
+def _cut(p, top_k):
+    p = np.where(_ranks(p) < top_k, p, 0.0)
+    return p / p.sum(axis=1, keepdims=True)
+
+
+def _nucleus(p, top_p, with_last=True):
+    order = np.argsort(-p, axis=1)
+    kept = np.take_along_axis(p, order, axis=1)
+    reached = np.cumsum(kept, axis=1)
+    stays = reached - kept < top_p if with_last else reached <= top_p
+    stays[:, 0] = True
+    out = np.zeros_like(p)
+    np.put_along_axis(out, order, np.where(stays, kept, 0.0), axis=1)
+    return out
+
+
+def _normalised(p):
+    return p / p.sum(axis=1, keepdims=True)
+
+
+def _draw_with(distribution):
+    def drawn(z, u, temperature, top_k, top_p):
+        return _by_inverse(distribution(z, temperature, top_k, top_p), u)
+
+    return drawn
+
+
+def _unscaled(z, t, k, p):
+    whole = softmax(z / t)[0]
+    return np.where(_nucleus(_cut(whole, k), p) > 0, whole, 0.0)
+
+
+def _model_log_p(z, u, temperature, top_k, top_p):
+    tokens, _ = _drawn(z, u, temperature, top_k, top_p)
+    return tokens, np.log(softmax(z)[0][np.arange(len(z)), tokens])
+
+
+def _down_the_ranking(z, u, temperature, top_k, top_p):
+    p = np.array([next_distribution(row, temperature, top_k, top_p) for row in z])
+    order = np.argsort(-p, axis=1)
+    places, log_q = _by_inverse(np.take_along_axis(p, order, axis=1), u)
+    return order[np.arange(len(p)), places], log_q
+
+
+def _greedy(z, u, temperature, top_k, top_p):
+    p = np.array([next_distribution(row, temperature, top_k, top_p) for row in z])
+    return p.argmax(axis=1), np.log(p.max(axis=1))
+
+
+DRAW = Exercise(
+    name="draw_batch",
+    points=4,
+    section=SAMPLING,
+    cases=_draw_cases,
+    shapes={"z": "B V", "u": "B"},
+    returns={"tokens": "an int array (B,)", "log_q": "a float64 array (B,)"},
+    reference=Source("unrolled.language_models.next_distribution", _drawn),
+    oracle=Source("torch.sort and searchsorted", _drawn_by_torch),
+    misconceptions=(
+        Misconception(
+            "multiplied by the temperature",
+            _draw_with(lambda z, t, k, p: _normalised(_nucleus(_cut(softmax(z * t)[0], k), p))),
+            "The scores were multiplied by the temperature. They are divided by it: a low "
+            "temperature sharpens the distribution.",
+        ),
+        Misconception(
+            "temperature on probabilities",
+            _draw_with(lambda z, t, k, p: _normalised(_nucleus(_cut(softmax(z)[0] / t, k), p))),
+            "The temperature has no effect: it divided the probabilities, and scaling them to sum "
+            "to one undoes that. It belongs to the scores, before the softmax.",
+        ),
+        Misconception(
+            "drawn before normalising",
+            _draw_with(_unscaled),
+            "What was kept does not sum to one, and u was compared with it all the same. Scale the "
+            "kept probabilities to sum to one, then draw.",
+        ),
+        Misconception(
+            "nucleus one short",
+            _draw_with(
+                lambda z, t, k, p: _normalised(_nucleus(_cut(softmax(z / t)[0], k), p, False))
+            ),
+            "The nucleus ends too early: the token with which the sum reaches top_p belongs to it. "
+            "A token stays if those *before* it have not yet reached top_p.",
+        ),
+        Misconception(
+            "nucleus before top-k",
+            _draw_with(lambda z, t, k, p: _normalised(_cut(_nucleus(softmax(z / t)[0], p), k))),
+            "The nucleus was cut from all tokens, and top-k after it. Here top-k comes first, and "
+            "the nucleus is measured on what top-k left, scaled to sum to one.",
+        ),
+        Misconception(
+            "softmax over the batch",
+            _draw_with(
+                lambda z, t, k, p: _normalised(
+                    _nucleus(_cut(_normalised(softmax(z.T / t)[0].T), k), p)
+                )
+            ),
+            "The softmax ran over the batch. Each row is a distribution of its own: axis 1.",
+        ),
+        Misconception(
+            "log P of the model",
+            _model_log_p,
+            "The tokens are right, but log_q is what the *model* gives them. Asked for is the "
+            "probability with which they were drawn: after temperature, top-k and nucleus.",
+        ),
+        Misconception(
+            "most probable token taken",
+            _greedy,
+            "Always the most probable token: that is greedy, and u has no say. Draw by inversion, "
+            "step 4.",
+        ),
+        Misconception(
+            "down the ranking",
+            _down_the_ranking,
+            "The distribution is right, but u went down the ranking, from the most probable token. "
+            "Here the cumulative sum runs over the token numbers, from 0 to V - 1.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- Kneser and Ney
+def _kneser_ney_cases(rng):
+    # number V - 1 never occurs in the first two, and the last token is followed by nothing
+    chosen = [(8, 4, 3), (10, 4, 4), (14, 4, 4), (40, 6, 6), (60, 7, 6)]
+    return [
+        {
+            "tokens": np.concatenate([np.arange(used), rng.integers(0, used, N - used)]),
+            "V": V,
+            "d": float(rng.choice([0.25, 0.5, 0.75])),
+        }
+        for N, V, used in chosen
+    ]
+
+
+def _pairs(tokens, V):
+    counts = np.zeros((V, V))
+    np.add.at(counts, (tokens[:-1], tokens[1:]), 1)
+    return counts
+
+
+def _smoothed(counts, d, spread, freed=None, clip=True):
+    """Discounted counts plus the freed mass, spread as `spread` says; rows of nothing: spread."""
+    total = counts.sum(axis=1, keepdims=True)
+    kinds = (counts > 0).sum(axis=1, keepdims=True)
+    freed = d * kinds if freed is None else freed
+    kept = np.maximum(counts - d, 0) if clip else counts - d
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(total > 0, (kept + freed * spread) / total, spread)
+
+
+def _continuation(counts):
+    kinds = (counts > 0).sum(axis=0)
+    return kinds / kinds.sum()
+
+
+def _kneser_ney(tokens, V, d):
+    counts = _pairs(tokens, V)
+    return _smoothed(counts, d, _continuation(counts))
+
+
+def _kneser_ney_by_torch(tokens, V, d):
+    import torch
+
+    tokens = torch.tensor(tokens)
+    codes = tokens[:-1] * V + tokens[1:]
+    counts = torch.bincount(codes, minlength=V * V).reshape(V, V).double()
+    different = counts.clamp(max=1)
+    spread = different.sum(0) / different.sum()
+    total = counts.sum(1, keepdim=True).clamp(min=1)
+    rows = (counts - d * different + d * different.sum(1, keepdim=True) * spread) / total
+    rows[counts.sum(1) == 0] = spread
+    return rows.numpy()
+
+
+def _by_frequency(tokens, V, d):
+    counts = _pairs(tokens, V)
+    return _smoothed(counts, d, counts.sum(axis=0) / counts.sum())
+
+
+def _wrong_smoothing(**how):
+    def smoothed(tokens, V, d):
+        counts = _pairs(tokens, V)
+        return _smoothed(counts, d, _continuation(counts), **how)
+
+    return smoothed
+
+
+def _empty_rows(tokens, V, d):
+    P = _kneser_ney(tokens, V, d)
+    P[_pairs(tokens, V).sum(axis=1) == 0] = 0.0
+    return P
+
+
+def _rows_of_nan(tokens, V, d):
+    P = _kneser_ney(tokens, V, d)
+    P[_pairs(tokens, V).sum(axis=1) == 0] = np.nan
+    return P
+
+
+def _counted_once(tokens, V, d):
+    counts = np.minimum(_pairs(tokens, V), 1)
+    return _smoothed(counts, d, _continuation(counts))
+
+
+def _fixed_discount(tokens, V, d):
+    return _smoothed(_pairs(tokens, V), d, _continuation(_pairs(tokens, V)), freed=d)
+
+
+def _not_discounted(tokens, V, d):
+    counts = _pairs(tokens, V)
+    freed = d * (counts > 0).sum(axis=1, keepdims=True)
+    return _smoothed(counts, 0.0, _continuation(counts), freed=freed)
+
+
+def _counted_per_predecessor(tokens, V, d):
+    counts = _pairs(tokens, V)
+    kinds = (counts > 0).sum(axis=1)
+    return _smoothed(counts, d, kinds / kinds.sum())
+
+
+KNESER_NEY = Exercise(
+    name="kneser_ney",
+    points=4,
+    section=COUNTING,
+    cases=_kneser_ney_cases,
+    shapes={"tokens": "N"},
+    returns={"P": "a float64 array (V, V)"},
+    reference=Source("counts in NumPy", _kneser_ney),
+    oracle=Source("torch.bincount", _kneser_ney_by_torch),
+    misconceptions=(
+        Misconception(
+            "rows and columns exchanged",
+            lambda tokens, V, d: _kneser_ney(tokens, V, d).T,
+            "Rows and columns are exchanged: row v holds what may follow v, and sums to one.",
+        ),
+        Misconception(
+            "spread by frequency",
+            _by_frequency,
+            "The freed probability was spread by how *often* a token occurs. Kneser and Ney count "
+            "after how many *different* tokens it occurs: 1 for each kind of pair, not for each "
+            "pair.",
+        ),
+        Misconception(
+            "pairs counted once",
+            _counted_once,
+            "Every pair was counted at most once: `counts[v, w] += 1` with arrays of indices adds "
+            "a repeated pair only once. Use a loop, or `np.add.at`.",
+            section=BACKWARD,
+        ),
+        Misconception(
+            "one discount a row",
+            _fixed_discount,
+            "Only one discount d a row was given back. Each of the n(v) different successors lost "
+            "d, so the row has d * n(v) to spread; your rows do not sum to one.",
+        ),
+        Misconception(
+            "nothing taken away",
+            _not_discounted,
+            "Probability was spread, but not taken from the counts before. Subtract d from every "
+            "count that is not zero; your rows sum to more than one.",
+        ),
+        Misconception(
+            "zeros discounted",
+            _wrong_smoothing(clip=False),
+            "Zero counts were discounted, too, and became negative. max(c - d, 0): where there is "
+            "nothing, nothing is taken.",
+        ),
+        Misconception(
+            "empty rows left empty",
+            _empty_rows,
+            "A token that is never followed by anything has a row of zeros. Nothing is known "
+            "there, so its row is P_cont.",
+        ),
+        Misconception(
+            "empty rows divided by zero",
+            _rows_of_nan,
+            "Where c(v) = 0 you divided by zero. Nothing is known of what follows v, so its row "
+            "is P_cont.",
+        ),
+        Misconception(
+            "successors for predecessors",
+            _counted_per_predecessor,
+            "P_cont was made of the number of different tokens *after* w. It is the number of "
+            "different tokens *before* w: sum over the rows of a column.",
+        ),
+    ),
+)
+
+
+LAB = Lab(
+    number=4,
+    title="Language models",
+    chapter="04_language_models",
+    exercises=(GRADIENT, FORCING, SENTENCE, CORPUS, DRAW, KNESER_NEY),
+    questions=(Question("memory", points=3),),
+)
+check, ready, summary = LAB.check, LAB.ready, LAB.summary

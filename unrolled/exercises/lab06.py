@@ -1,0 +1,643 @@
+"""Lab 06, Vanishing, exploding, clipping: cases, right answers and known mistakes.
+
+The right answers come from torch, or from the chapter's functions where torch is missing.
+"""
+
+import numpy as np
+
+from unrolled.clipping import clip_by_norm, global_norm, jacobian_products
+
+from .exercise import Exercise, Misconception, Question, Source, numbers
+from .lab import Lab
+
+CLIPPING = "Clipping"
+PRODUCT = "The product in the gradient"
+BOUNDS = "Bounds: what singular values tell"
+LINEAR = "The linear RNN: eigenvalues decide"
+
+
+# --------------------------------------------------------------------------- warm-up: joint norm
+def _norm_cases(rng):
+    sizes = [(1, 1, 2), (2, 1, 2), (2, 3, 2), (4, 2, 3), (5, 3, 7)]  # H, D, V
+    return [
+        {
+            "dW_h": numbers(rng, H, H),
+            "dW_i": numbers(rng, H, D),
+            "db": numbers(rng, H),
+            "dW_o": numbers(rng, V, H),
+        }
+        for H, D, V in sizes
+    ]
+
+
+def _joint_by_torch(*grads):
+    import torch
+
+    flat = torch.cat([torch.from_numpy(g).ravel() for g in grads])
+    return float(torch.linalg.vector_norm(flat))
+
+
+def _norms(grads):
+    return [np.linalg.norm(g) for g in grads]
+
+
+JOINT = Exercise(
+    name="joint_norm",
+    points=1,
+    section=CLIPPING,
+    cases=_norm_cases,
+    shapes={"dW_h": "H H", "dW_i": "H D", "db": "H", "dW_o": "V H"},
+    returns={"norm": "a float"},
+    reference=Source(
+        "unrolled.clipping.global_norm", lambda *grads: global_norm(dict(enumerate(grads)))
+    ),
+    oracle=Source("torch.linalg.vector_norm", _joint_by_torch),
+    misconceptions=(
+        Misconception(
+            "norms added",
+            lambda *grads: sum(_norms(grads)),
+            "The norms of the four arrays were added. Norms do not add up, their squares do: "
+            "3 and 4 make 5.",
+        ),
+        Misconception(
+            "root forgotten",
+            lambda *grads: sum(n**2 for n in _norms(grads)),
+            "This is the square of the norm: the root is missing.",
+        ),
+        Misconception(
+            "largest of the norms",
+            lambda *grads: max(_norms(grads)),
+            "This is the largest of the four norms. All numbers of all parameters stand in one "
+            "long vector; its length counts them all.",
+        ),
+        Misconception(
+            "mean instead of sum",
+            lambda *grads: np.sqrt(np.mean(np.concatenate([g.ravel() for g in grads]) ** 2)),
+            "The squares were averaged. The norm sums them, so it grows with the number of "
+            "parameters.",
+        ),
+        Misconception(
+            "absolute values summed",
+            lambda *grads: sum(np.abs(g).sum() for g in grads),
+            "The absolute values were summed (the 1-norm). Equation (18) means the Euclidean "
+            "length: squares, sum, root.",
+        ),
+        Misconception(
+            "spectral norms",
+            lambda *grads: np.sqrt(sum(np.linalg.norm(g, 2) ** 2 for g in grads)),
+            "`np.linalg.norm(W, 2)` of a matrix is its largest singular value, not the length of "
+            "its numbers. Leave out the 2, or flatten first.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- clip each example
+def _clip_cases(rng):
+    cases = []
+    for B, H, D in [(1, 1, 1), (2, 1, 2), (3, 2, 2), (5, 3, 4), (6, 4, 2)]:
+        dW, db = numbers(rng, B, H, D), numbers(rng, B, H)
+        if B > 1:  # one example is much longer than another
+            dW[0] *= 3
+            db[0] *= 3
+        if B > 4:
+            dW[1], db[1] = 0.0, 0.0
+        norms = _each_norm(dW, db)
+        tau = norms.max() / 2 if B == 1 else (norms.min() + norms.max()) / 2
+        cases.append({"dW": dW, "db": db, "tau": float(tau)})
+    return cases
+
+
+def _each_norm(dW, db):
+    return np.sqrt((dW**2).sum(axis=(1, 2)) + (db**2).sum(axis=1))  # (B,)
+
+
+def _factor(norms, tau):
+    return np.minimum(1.0, tau / np.maximum(norms, 1e-300))
+
+
+def _means(dW, db, factor_W, factor_b=None):
+    factor_b = factor_W if factor_b is None else factor_b
+    return (dW * factor_W[:, None, None]).mean(axis=0), (db * factor_b[:, None]).mean(axis=0)
+
+
+def _clip_each(dW, db, tau):
+    return _means(dW, db, _factor(_each_norm(dW, db), tau))
+
+
+def _clip_each_by_torch(dW, db, tau):
+    import torch
+
+    kept_W, kept_b = [], []
+    for W, b in zip(dW, db):
+        flat = torch.cat([torch.from_numpy(W).ravel(), torch.from_numpy(b)])
+        flat = torch.renorm(flat[None], p=2, dim=0, maxnorm=tau)[0]
+        if torch.linalg.vector_norm(flat) < tau * (1 - 1e-5):
+            flat = torch.cat([torch.from_numpy(W).ravel(), torch.from_numpy(b)])
+        else:  # renorm has a guard of its own in the denominator
+            flat = flat * (tau / torch.linalg.vector_norm(flat))
+        kept_W.append(flat[: W.size].reshape(W.shape))
+        kept_b.append(flat[W.size :])
+    return torch.stack(kept_W).mean(0).numpy(), torch.stack(kept_b).mean(0).numpy()
+
+
+def _clip_after_mean(dW, db, tau):
+    grads, _ = clip_by_norm({"W": dW.mean(axis=0), "b": db.mean(axis=0)}, np.inf)
+    scale = _factor(global_norm(grads), tau)
+    return scale * grads["W"], scale * grads["b"]
+
+
+def _always_to_tau(dW, db, tau):
+    with np.errstate(divide="ignore", invalid="ignore"):  # NaN for an example that is 0
+        return _means(dW, db, tau / _each_norm(dW, db))
+
+
+CLIP = Exercise(
+    name="clip_each",
+    points=4,
+    section=CLIPPING,
+    cases=_clip_cases,
+    shapes={"dW": "B H D", "db": "B H"},
+    returns={"dW": "a float64 array (H, D)", "db": "a float64 array (H,)"},
+    reference=Source("NumPy, all examples at once", _clip_each),
+    oracle=Source("torch.renorm", _clip_each_by_torch),
+    misconceptions=(
+        Misconception(
+            "one norm for the batch",
+            lambda dW, db, tau: _means(
+                dW, db, np.full(len(dW), _factor(np.linalg.norm(_each_norm(dW, db)), tau))
+            ),
+            "One norm was computed for the whole batch, so all examples got the same factor. "
+            "Each example has a norm of its own.",
+        ),
+        Misconception(
+            "a norm for each array",
+            lambda dW, db, tau: _means(
+                dW,
+                db,
+                _factor(np.sqrt((dW**2).sum(axis=(1, 2))), tau),
+                _factor(np.sqrt((db**2).sum(axis=1)), tau),
+            ),
+            "dW and db were clipped separately. The norm of an example is joint, over both, and "
+            "both get the same factor; else the direction changes.",
+        ),
+        Misconception(
+            "clipped by value",
+            lambda dW, db, tau: (
+                np.clip(dW, -tau, tau).mean(axis=0),
+                np.clip(db, -tau, tau).mean(axis=0),
+            ),
+            "Each number was cut to [-tau, tau]. That is clipping by value, and turns the "
+            "gradient; by norm, all numbers of an example get one factor.",
+        ),
+        Misconception(
+            "short ones lengthened",
+            _always_to_tau,
+            "Every example was brought to the length tau, the short ones too. Equation (18) holds "
+            "when the norm is above tau; below, nothing is done.",
+        ),
+        Misconception(
+            "clipped after the mean",
+            _clip_after_mean,
+            "The mean was clipped. Here each example is clipped first, and then the mean is taken: "
+            "otherwise a single long one has drowned the others already.",
+        ),
+        Misconception(
+            "summed, not averaged",
+            lambda dW, db, tau: tuple(len(dW) * part for part in _clip_each(dW, db, tau)),
+            "The examples were summed. Asked is their mean.",
+        ),
+        Misconception(
+            "norm not rooted",
+            lambda dW, db, tau: _means(dW, db, _factor(_each_norm(dW, db) ** 2, tau)),
+            "The square of the norm was used as the norm: take the root first.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- the way back
+def _back_cases(rng):
+    cases = []
+    for T, H in [(1, 1), (1, 2), (2, 2), (3, 3), (6, 4), (12, 3)]:
+        small = T * H <= 4
+        h = rng.integers(1, 10, (T + 1, H)) / 10 if small else np.tanh(rng.normal(size=(T + 1, H)))
+        cases.append({"delta": numbers(rng, H), "h": h, "W_h": numbers(rng, H, H)})
+    return cases
+
+
+def _back(delta, h, W_h, step=None):
+    """Norms along the way, `step(v, h_later, h_earlier)` taking v one step back."""
+    step = step or (lambda v, later, earlier: W_h.T @ ((1 - later**2) * v))
+    norms = [np.linalg.norm(delta)]
+    for t in range(len(h) - 1, 0, -1):
+        delta = step(delta, h[t], h[t - 1])
+        norms.append(np.linalg.norm(delta))
+    return np.array(norms)
+
+
+def _back_by_products(delta, h, W_h):
+    P = jacobian_products(h[:, None], W_h)[:, 0]  # (T+1, H, H)
+    return np.linalg.norm(delta @ P, axis=1)
+
+
+def _back_by_torch(delta, h, W_h):
+    """autograd through one step at a time, linearised where the states are."""
+    import torch
+
+    W, v, norms = torch.from_numpy(W_h), torch.from_numpy(delta), []
+    norms.append(float(torch.linalg.vector_norm(v)))
+    for t in range(len(h) - 1, 0, -1):
+        earlier = torch.zeros(len(v), dtype=v.dtype, requires_grad=True)
+        torch.tanh(torch.atanh(torch.from_numpy(h[t])) + W @ earlier).backward(v)
+        v = earlier.grad
+        norms.append(float(torch.linalg.vector_norm(v)))
+    return np.array(norms)
+
+
+def _wrong_step(make):
+    return lambda delta, h, W_h: _back(delta, h, W_h, make(W_h))
+
+
+BACK = Exercise(
+    name="backward_norms",
+    points=4,
+    section=PRODUCT,
+    cases=_back_cases,
+    shapes={"delta": "H", "h": "T+1 H", "W_h": "H H"},
+    returns={"norms": "a float64 array (T + 1,)"},
+    reference=Source("unrolled.clipping.jacobian_products", _back_by_products),
+    oracle=Source("torch.autograd", _back_by_torch),
+    misconceptions=(
+        Misconception(
+            "W_h not transposed",
+            _wrong_step(lambda W: lambda v, later, earlier: W @ ((1 - later**2) * v)),
+            "W_h was used as on the way forward. Going back, the sum runs over its first index: "
+            "(W_h transposed) times the vector.",
+        ),
+        Misconception(
+            "slope after the matrix",
+            _wrong_step(lambda W: lambda v, later, earlier: (1 - later**2) * (W.T @ v)),
+            "The slopes came after the matrix. J = diag(f') W_h, so its transpose is "
+            "W_h^T diag(f'): first the slopes, then the matrix.",
+        ),
+        Misconception(
+            "slope of the earlier state",
+            _wrong_step(lambda W: lambda v, later, earlier: W.T @ ((1 - earlier**2) * v)),
+            "The slope was taken at the earlier state. J_t leads from h_{t-1} to h_t, and its "
+            "slope is that of the activation which made h_t: 1 - h_t².",
+        ),
+        Misconception(
+            "slopes forgotten",
+            _wrong_step(lambda W: lambda v, later, earlier: W.T @ v),
+            "The slopes of tanh are missing: this is the linear network.",
+            section=LINEAR,
+        ),
+        Misconception(
+            "slope of tanh(h)",
+            _wrong_step(lambda W: lambda v, later, earlier: W.T @ ((1 - np.tanh(later) ** 2) * v)),
+            "tanh was applied once more. h is already the tanh of the pre-activation, so the slope "
+            "is 1 - h².",
+        ),
+        Misconception(
+            "sigmoid's slope",
+            _wrong_step(lambda W: lambda v, later, earlier: W.T @ (later * (1 - later) * v)),
+            "h(1 - h) is the slope of the sigmoid. The network's activation is tanh: 1 - h².",
+        ),
+        Misconception(
+            "sorted by time",
+            lambda delta, h, W_h: _back(delta, h, W_h)[::-1],
+            "The numbers are right, and in the order of time. Asked is the order of the lag: "
+            "first lag 0, the norm of delta itself.",
+        ),
+        Misconception(
+            "lag 0 left out",
+            lambda delta, h, W_h: _back(delta, h, W_h)[1:],
+            "The first norm, at lag 0, is missing: it is that of delta itself.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- the guarantee
+def _lag_cases(rng):
+    cases = []
+    for H, gamma, product in [
+        (1, 1.0, 0.5),
+        (2, 0.25, 0.6),
+        (2, 1.0, 0.9),
+        (2, 1.0, 1.3),
+        (3, 0.25, 0.8),
+        (3, 1.0, 0.95),
+        (4, 0.25, 1.2),
+    ]:
+        W = rng.normal(size=(H, H))
+        W += np.triu(2 * np.abs(rng.normal(size=(H, H))) + 1, 1)  # far from normal
+        size = product * rng.uniform(0.97, 1.03) / gamma
+        W *= size / np.linalg.norm(W, 2)
+        cases.append({"W_h": W, "gamma": gamma, "epsilon": float(rng.uniform(0.001, 0.01))})
+    return cases
+
+
+def _lag_for(size, epsilon, rounded=np.ceil):
+    """The least k with size^k <= epsilon, or -1 when there is none."""
+    if size >= 1:
+        return -1
+    return int(rounded(np.log(epsilon) / np.log(size)))
+
+
+def _lag_by_counting(W_h, gamma, epsilon):
+    size, bound, k = gamma * np.linalg.norm(W_h, 2), 1.0, 0
+    if size >= 1:
+        return -1
+    while bound > epsilon:
+        bound, k = bound * size, k + 1
+    return k
+
+
+def _lag_by_torch(W_h, gamma, epsilon):
+    import torch
+
+    size = gamma * float(torch.linalg.svdvals(torch.from_numpy(W_h))[0])
+    return _lag_for(size, epsilon)
+
+
+def _formula_anyway(W_h, gamma, epsilon):
+    return int(np.ceil(np.log(epsilon) / np.log(gamma * np.linalg.norm(W_h, 2))))
+
+
+LAG = Exercise(
+    name="vanishing_lag",
+    points=3,
+    section=BOUNDS,
+    cases=_lag_cases,
+    shapes={"W_h": "H H"},
+    returns={"lag": "an int"},
+    reference=Source("counting", _lag_by_counting),
+    oracle=Source("torch.linalg.svdvals", _lag_by_torch),
+    misconceptions=(
+        Misconception(
+            "spectral radius",
+            lambda W_h, gamma, epsilon: _lag_for(
+                gamma * np.abs(np.linalg.eigvals(W_h)).max(), epsilon
+            ),
+            "The largest eigenvalue was used. It decides about powers of one matrix in the long "
+            "run; a guarantee for every input, and from the first step on, needs the largest "
+            "singular value.",
+        ),
+        Misconception(
+            "gamma forgotten",
+            lambda W_h, gamma, epsilon: _lag_for(np.linalg.norm(W_h, 2), epsilon),
+            "The slope of the activation is missing: each step multiplies by at most gamma times "
+            "the largest singular value.",
+        ),
+        Misconception(
+            "Frobenius norm",
+            lambda W_h, gamma, epsilon: _lag_for(gamma * np.linalg.norm(W_h), epsilon),
+            "`np.linalg.norm(W)` of a matrix is the root of the sum of squares. It is an upper "
+            "bound, too, but a worse one: asked is the largest singular value, "
+            "`np.linalg.norm(W, 2)`.",
+        ),
+        Misconception(
+            "rounded down",
+            lambda W_h, gamma, epsilon: _lag_for(gamma * np.linalg.norm(W_h, 2), epsilon, np.floor),
+            "The lag was rounded down, so there the bound is still above epsilon: round up.",
+        ),
+        Misconception(
+            "a guarantee where there is none",
+            _formula_anyway,
+            "The formula was used where gamma times the largest singular value is above 1. There "
+            "the bound grows with the lag and promises nothing: return -1.",
+        ),
+        Misconception(
+            "smallest singular value",
+            lambda W_h, gamma, epsilon: _lag_for(
+                gamma * np.linalg.svd(W_h, compute_uv=False)[-1], epsilon
+            ),
+            "The smallest singular value was used: the least stretch instead of the most. NumPy "
+            "sorts them, and the largest comes first.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- counterexample
+def _counter_cases(rng):
+    drawn = zip(rng.uniform(0.3, 0.95, 5), rng.uniform(1.2, 5.0, 5), rng.integers(2, 13, 5))
+    return [{"rho": float(rho), "s": float(s), "k": int(k)} for rho, s, k in drawn]
+
+
+def _shear(rho, c):
+    return np.array([[rho, c], [0.0, rho]])
+
+
+def _with_corner(corner):
+    def answer(rho, s, k):
+        W = _shear(rho, corner(rho, s))
+        return W, float(np.linalg.norm(np.linalg.matrix_power(W, k), 2))
+
+    return answer
+
+
+def _corner(rho, s):
+    return s - rho**2 / s
+
+
+def _wrong_size(size):
+    def answer(rho, s, k):
+        W = _shear(rho, _corner(rho, s))
+        return W, float(size(W, rho, s, k))
+
+    return answer
+
+
+def _counter_by_torch(rho, s, k):
+    """The corner by bisection on torch's singular value, the power step by step."""
+    import torch
+
+    def matrix(c):
+        return torch.tensor([[rho, c], [0.0, rho]], dtype=torch.float64)
+
+    low, high = 0.0, 2 * s
+    for _ in range(200):
+        middle = (low + high) / 2
+        if float(torch.linalg.matrix_norm(matrix(middle), 2)) < s:
+            low = middle
+        else:
+            high = middle
+    W = matrix(low)
+    power = torch.eye(2, dtype=torch.float64)
+    for _ in range(k):
+        power = power @ W
+    return W.numpy(), float(torch.linalg.matrix_norm(power, 2))
+
+
+COUNTER = Exercise(
+    name="counterexample",
+    points=4,
+    section=LINEAR,
+    cases=_counter_cases,
+    shapes={},
+    returns={"W": "a float64 array (2, 2)", "size": "a float"},
+    reference=Source("s - ρ²/s", _with_corner(_corner)),
+    oracle=Source("torch.linalg.matrix_norm, by bisection", _counter_by_torch),
+    misconceptions=(
+        Misconception(
+            "corner is s",
+            _with_corner(lambda rho, s: s),
+            "The corner is s itself. Then the largest singular value is more than s, because the "
+            "diagonal stretches as well.",
+        ),
+        Misconception(
+            "s minus rho",
+            _with_corner(lambda rho, s: s - rho),
+            "The corner is s - rho, as if stretches along different directions added up. Use the "
+            "two facts of the hint: the product of the singular values, and the sum of squares.",
+        ),
+        Misconception(
+            "Pythagoras",
+            _with_corner(lambda rho, s: np.sqrt(s**2 - rho**2)),
+            "The corner makes the first row as long as s. A row is no singular value: a unit "
+            "vector may do better than the two axes.",
+        ),
+        Misconception(
+            "lower corner",
+            lambda rho, s, k: (
+                _shear(rho, _corner(rho, s)).T,
+                _with_corner(_corner)(rho, s, k)[1],
+            ),
+            "The number is right and in the lower left corner. Asked is the upper right one.",
+        ),
+        Misconception(
+            "bound for the norm",
+            _wrong_size(lambda W, rho, s, k: s**k),
+            "W is right. But s^k is only the bound on the norm of the power: compute the power "
+            "and its norm.",
+            section=BOUNDS,
+        ),
+        Misconception(
+            "radius for the norm",
+            _wrong_size(lambda W, rho, s, k: rho**k),
+            "W is right. But rho^k is what the norm of the power falls like in the long run, and "
+            "a lower bound; compute the power and its norm.",
+        ),
+        Misconception(
+            "each number to the power",
+            _wrong_size(lambda W, rho, s, k: np.linalg.norm(W**k, 2)),
+            "W is right. But `W**k` raises each number to the power; a product of matrices is "
+            "`np.linalg.matrix_power(W, k)`.",
+        ),
+        Misconception(
+            "Frobenius norm",
+            _wrong_size(lambda W, rho, s, k: np.linalg.norm(np.linalg.matrix_power(W, k))),
+            "W is right. But `np.linalg.norm` of a matrix without the 2 is the root of the sum of "
+            "squares, not the largest singular value.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- initialisation
+def _gate_cases(rng):
+    sizes = [(1, 2), (2, 2), (2, 3), (3, 4), (4, 5)]
+    return [
+        {"A": rng.normal(size=(n * H, H)), "gates": n, "gain": float(rng.uniform(0.5, 1.5))}
+        for n, H in sizes
+    ]
+
+
+def _q(A, signed=True):
+    Q, R = np.linalg.qr(A)
+    return Q * np.where(np.diag(R) < 0, -1.0, 1.0) if signed else Q
+
+
+def _gates(A, gates, gain, make=_q):
+    return gain * np.concatenate([make(block) for block in np.split(A, gates)])
+
+
+def _gates_by_torch(A, gates, gain):
+    import torch
+
+    blocks = torch.from_numpy(A).reshape(gates, -1, A.shape[1])
+    Q, R = torch.linalg.qr(blocks)
+    signs = torch.diagonal(R, dim1=1, dim2=2).sign()
+    return gain * (Q * signs[:, None, :]).reshape(A.shape).numpy()
+
+
+def _by_block(make):
+    return lambda A, gates, gain: _gates(A, gates, gain, make)
+
+
+def _signs_on_rows(block):
+    Q, R = np.linalg.qr(block)
+    return np.sign(np.diag(R))[:, None] * Q
+
+
+def _polar(block):
+    U, _, V = np.linalg.svd(block)
+    return U @ V
+
+
+INIT = Exercise(
+    name="orthogonal_gates",
+    points=3,
+    section="Starting values",
+    cases=_gate_cases,
+    shapes={"A": "gates*H H"},
+    returns={"W": "a float64 array (gates * H, H)"},
+    reference=Source("numpy.linalg.qr, block by block", _gates),
+    oracle=Source("torch.linalg.qr, all blocks at once", _gates_by_torch),
+    misconceptions=(
+        Misconception(
+            "one QR for all gates",
+            lambda A, gates, gain: gain * _q(A),
+            "The columns of the whole are orthonormal, the blocks are not: with four gates each "
+            "of them shrinks every vector. Factor each block by itself.",
+        ),
+        Misconception(
+            "signs forgotten",
+            _by_block(lambda block: _q(block, signed=False)),
+            "The blocks are orthogonal, but the signs of R's diagonal are missing. Without them Q "
+            "depends on a convention of the library, and is not uniformly distributed.",
+        ),
+        Misconception(
+            "signs on the rows",
+            _by_block(_signs_on_rows),
+            "The signs were multiplied into the rows of Q. A = QR stays true when column j of Q "
+            "and row j of R change their sign together: they belong to the columns.",
+        ),
+        Misconception(
+            "Q transposed",
+            _by_block(lambda block: _q(block).T),
+            "Each block is transposed. It is orthogonal, too, but asked is Q itself.",
+        ),
+        Misconception(
+            "rows normalised",
+            _by_block(lambda block: block / np.linalg.norm(block, axis=1, keepdims=True)),
+            "The rows have length 1, but they are not orthogonal to each other: singular values "
+            "differ from 1.",
+        ),
+        Misconception(
+            "gain forgotten",
+            lambda A, gates, gain: _gates(A, gates, 1.0),
+            "The gain has no effect. (Multiplying A by it has none either: Q does not see the "
+            "scale of A.)",
+        ),
+        Misconception(
+            "polar factor",
+            _by_block(_polar),
+            "This is U V^T of the singular value decomposition: orthogonal, and the nearest to "
+            "A. As a starting value it is as good; but asked is Q of A = QR, with signs.",
+        ),
+    ),
+)
+
+
+LAB = Lab(
+    number=6,
+    title="Vanishing, exploding, clipping",
+    chapter="06_clipping",
+    exercises=(JOINT, CLIP, BACK, LAG, COUNTER, INIT),
+    questions=(Question("threshold", points=2),),
+)
+check, ready, summary = LAB.check, LAB.ready, LAB.summary
