@@ -1,0 +1,113 @@
+"""What the parts of grading hand to one another: plain data, nothing that acts."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+
+class GradingError(ValueError):
+    """A fault in what the instructor gave us; str(error) is one line that says what to do."""
+
+
+class Ending(StrEnum):
+    """How one exercise of one student ended; exactly one of these."""
+
+    PASSED = "passed"
+    WRONG = "wrong"
+    NOT_ATTEMPTED = "not attempted"
+    ERROR = "error"
+    TIMED_OUT = "timed out"
+    OUT_OF_MEMORY = "out of memory"
+    CRASHED = "crashed"
+    MISSING = "missing"
+    AMBIGUOUS = "ambiguous"
+
+
+# a person has to look: exported as blank, never as zero
+FOR_A_PERSON = frozenset({Ending.CRASHED, Ending.MISSING, Ending.AMBIGUOUS})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may use; an exercise gets its own `time_limit`, times the factor."""
+
+    time_factor: float = 2.0
+    start_seconds: float = 20.0  # imports and the notebook's other cells
+    memory_mb: int = 2048
+    processes: int = 64
+    file_mb: int = 64  # the largest file it may write
+    output_mb: int = 16  # all it may hand back
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What was assigned: exercises of a lab with points, and the secret of the graded cases."""
+
+    name: str
+    lab: str  # "lab01"
+    exercises: dict[str, int]  # name: points, in the lab's order
+    questions: dict[str, int]  # answered in words, marked by hand
+    secret: str = field(repr=False)
+    due: str | None = None  # ISO 8601, with a time zone
+    variants: bool = False  # each student has cases of their own
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A code cell of a student's notebook; `exercise` is None for a cell that answers none."""
+
+    source: str
+    exercise: str | None = None
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One student's notebook, read and taken apart; nothing of it has been executed.
+
+    cells:    the code to run, in the notebook's order, without checks, magics and duplicates
+    endings:  {exercise: (Ending, what to tell)} where no run is needed: missing, ambiguous, or a
+              cell that is as it was handed out
+    texts:    {question: the student's answer in Markdown}; None where the cell is gone
+    problem:  why the whole file cannot be read; then every exercise is MISSING, and says so
+    late:     True when the download tells a time after the due date, None when it tells none
+    """
+
+    student: str
+    file: Path  # as found, for messages
+    digest: str  # SHA-256 of the file
+    cells: tuple[Cell, ...] = ()
+    endings: dict[str, tuple[Ending, str]] = field(default_factory=dict)
+    texts: dict[str, str | None] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()  # what was mended on the way: renamed, reordered, duplicated cells
+    problem: str | None = None
+    late: bool | None = None
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The verdict on one exercise of one student."""
+
+    exercise: str
+    ending: Ending
+    points: int  # to be had
+    score: int | None  # None: a person decides
+    misconception: str | None = None
+    says: tuple[str, ...] = ()  # for the student: sentences that give away no graded case
+    for_instructor: str = ""  # the whole verdict, cases included
+    seconds: float = 0.0
+    memory_mb: float = 0.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything known about one submission after grading; one JSON file each."""
+
+    student: str
+    digest: str
+    marks: tuple[Mark, ...]
+    texts: dict[str, str | None] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    sandbox: str = "bubblewrap"  # or "limits only"
+    late: bool | None = None
+    fingerprint: tuple[int, ...] = ()  # of the code, for near-identical submissions
