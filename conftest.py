@@ -21,6 +21,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # else debugpy warns in each kernel
 
+# two workers end together when the longest files begin; xdist would begin with those of most tests
+LONGEST = ("test_site.py", "test_exercises.py", "test_hostile_answers.py", "test_release.py")
 NOTEBOOK = re.compile(r"(chapters/\d\d_\w+|solutions/lab\d\d_\w+)\.md")
 
 
@@ -38,3 +40,8 @@ def pytest_collect_file(file_path, parent):
     if NOTEBOOK.fullmatch(name) and (options.nbval or options.nbval_lax):
         return MystFile.from_parent(parent, path=file_path)
     return None
+
+
+def pytest_collection_modifyitems(items):
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))  # stable: files stay whole

@@ -400,7 +400,8 @@ def test_names_of_solutions(book, name):
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own sessions
 @pytest.mark.parametrize("path", notebooks.solutions(), ids=lambda path: path.stem)
 def test_stock_nbgrader_grades_a_release(path, tmp_path, monkeypatch):
-    """An untouched lab gets no point, the solution every point that a check gives."""
+    """An untouched lab gets no point (the first shows it), the solution all that checks give."""
+    parts = {"untouched": 0, "solved": 1} if path == notebooks.solutions()[0] else {"solved": 1}
     solution = notebooks.read(path)
     released = nbformat.reads(release.lab(solution)[0], as_version=4)
     solved = nbformat.from_dict(json.loads(json.dumps(released)))
@@ -424,11 +425,11 @@ def test_stock_nbgrader_grades_a_release(path, tmp_path, monkeypatch):
     api = NbGraderAPI(config=config)
     made = api.generate_assignment(path.stem)
     assert made["success"], made
-    for student in ("untouched", "solved"):
+    for student in parts:
         graded = api.autograde(path.stem, student)
         assert graded["success"], graded
     with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as gradebook:
-        for student, part in (("untouched", 0), ("solved", 1)):
+        for student, part in parts.items():
             notebook = gradebook.find_submission_notebook(path.stem, path.stem, student)
             scores = {g.name: g.auto_score for g in notebook.grades if g.name.startswith("check-")}
             points = {

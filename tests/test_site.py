@@ -28,12 +28,17 @@ SWITCHES = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
+# What axe is asked: everything in light, and in dark again what colours and width can change.
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-AXE = {
+STRUCTURE = {
     "runOnly": WCAG,
-    "preload": False,  # it would ask for style sheets at wrong addresses
-    "rules": {"label-content-name-mismatch": {"enabled": True}},  # WCAG 2.5.3, off by default
+    "rules": {
+        "label-content-name-mismatch": {"enabled": True},  # WCAG 2.5.3, off by default
+        "color-contrast": {"enabled": False},  # asked by itself
+    },
 }
+LAYOUT = {"runOnly": {"type": "rule", "values": ["target-size", "scrollable-region-focusable"]}}
+CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 # of Sphinx's extensions, about themselves
 pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning", "ignore::PendingDeprecationWarning"
@@ -71,18 +76,46 @@ UNFOLD = """async () => {
   await Promise.all(document.getAnimations().map((animation) => animation.finished));
   await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
 }"""
-# A chapter has thousands of words of code in a dozen colours, and of strokes in figures; axe needs
-# seconds for them. Of words alike in class and surroundings all but the first become plain text,
-# and a figure, which is one image with one name, is emptied; neither changes the layout.
+# A chapter has ten thousand pieces of text, and axe needs milliseconds for each. It is spared what
+# it cannot judge: strokes of figures (each is one image with one name) and boxes of formulas. And
+# two pieces alike in colour, ground, size and weight have one contrast: the first is enough.
 THIN_OUT = """() => {
-  document.querySelectorAll("svg.unrolled-figure").forEach((svg) => svg.replaceChildren());
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  all("svg.unrolled-figure, mjx-container > mjx-math").forEach((e) => e.replaceChildren());
+  const ground = (element) => {
+    for (let e = element; e; e = e.parentElement) {
+      const style = getComputedStyle(e);
+      if (style.backgroundImage !== "none") return "image";
+      if (!/^rgba\\(.*, 0\\)$|^transparent$/.test(style.backgroundColor)) {
+        return style.backgroundColor;
+      }
+    }
+    return "";
+  };
   const seen = new Set();
-  for (const word of document.querySelectorAll("div.highlight pre span")) {
-    const around = word.closest("div.cell_input, div.cell_output, details, .admonition");
-    const kind = [word.className, around?.className].join("|");
-    if (seen.has(kind)) word.replaceWith(...word.childNodes);
-    seen.add(kind);
+  const written = (node) => node.nodeType === Node.TEXT_NODE && node.data.trim();
+  const texts = all("main *").filter((element) => [...element.childNodes].some(written));
+  const alike = texts.filter((element) => {
+    const style = getComputedStyle(element);
+    const look = [style.color, style.fontSize, style.fontWeight, style.opacity, ground(element)];
+    const known = seen.has(look.join());
+    seen.add(look.join());
+    return known;
+  });
+  for (const element of alike) {
+    if (element.closest("div.highlight pre")) element.replaceWith(...element.childNodes);
+    else element.dataset.alike = "";
   }
+  return seen.size;
+}"""
+HIDE_ALIKE = """() => {
+  for (const element of document.querySelectorAll("[data-alike]")) {
+    if (element.childElementCount) element.style.visibility = "hidden";
+    else element.textContent = "";
+  }
+  document.querySelectorAll("main :not([data-alike])").forEach((element) => {
+    element.style.visibility = "visible";
+  });
 }"""
 OVERFLOW = "() => document.documentElement.scrollWidth - window.innerWidth"
 CONTRASTS = """(names) => {
@@ -182,6 +215,16 @@ def visit_all(folder):
         server.shutdown()
 
 
+def axe(page, options):
+    """What axe finds, in one line each; "preload" would ask for style sheets at wrong addresses."""
+    found = Axe().run(page, options={**options, "preload": False}).response["violations"]
+    return [
+        f"{rule['id']}: {node['html'][:160]} ({node['failureSummary']})"
+        for rule in found
+        for node in rule["nodes"]
+    ]
+
+
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
@@ -205,13 +248,11 @@ def visit(page, home, name, mode, width):
     page.evaluate("async () => { await window.MathJax?.startup?.promise; }")
     look = page.evaluate(LOOK)
     page.evaluate(UNFOLD)
-    page.evaluate(THIN_OUT)
-    violations = [
-        f"{found['id']}: {node['html'][:160]} ({node['failureSummary']})"
-        for found in Axe().run(page, options=AXE).response["violations"]
-        for node in found["nodes"]
-    ]
     overflow = page.evaluate(OVERFLOW)
+    assert page.evaluate(THIN_OUT), f"{name} has text"
+    violations = axe(page, STRUCTURE if mode == "light" else LAYOUT)
+    page.evaluate(HIDE_ALIKE)
+    violations += axe(page, CONTRAST)
     named = [name for name in COLOURS if name not in ("grid", "paper")]
     contrasts = page.evaluate(CONTRASTS, named)
     page.close()
