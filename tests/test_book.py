@@ -179,6 +179,24 @@ def test_what_sphinx_must_refuse(tree, capsys, text, complaint):
     assert complaint in fails(tree, capsys), "a page already read warns again"
 
 
+def test_a_question_that_sphinx_must_refuse_is_named_by_its_line(tree, capsys):
+    asked = "".join(f"- ask: Twice {n}?\n  number: {2 * n}\n  why: Yes.\n" for n in range(5))
+    check = f"\nWords.\n\n```{{self-check}}\n{asked}```\n"
+    name = "chapters/01_first.md"
+    append(tree, name, check.replace("6\n  why", "6\n  way"))
+    line = (tree / name).read_text("utf-8").splitlines().index("  way: Yes.") + 1
+    said = f"{name}:{line}: WARNING: self-check: a question for a number has no `way`; its keys are"
+    assert said in fails(tree, capsys).replace(str(tree) + "/", "")
+
+    write(
+        tree,
+        name,
+        (tree / name).read_text("utf-8").replace("  way: Yes.", "  why: See {ref}`none`."),
+    )
+    said = f"{name}:{line}: WARNING: undefined label: 'none'"
+    assert said in fails(tree, capsys).replace(str(tree) + "/", "")
+
+
 def test_a_label_that_is_gone_is_missed_on_pages_that_did_not_change(tree, capsys):
     append(tree, "chapters/01_first.md", "\nBack {ref}`home`.\n")
     book.build(root=tree)

@@ -58,7 +58,7 @@ LOOK = """() => {
       .filter((e) => !(e.getAttribute("aria-label") ?? e.getAttribute("alt") ?? "").trim())
       .map((e) => e.outerHTML.slice(0, 100)),
     folds: all("main details").length,
-    unreachable: all("main details").filter((e) => {
+    unreachable: all("main details:not([hidden])").filter((e) => {
       const summary = e.querySelector(":scope > summary");
       summary?.focus();
       return !summary || document.activeElement !== summary;

@@ -194,9 +194,6 @@ def _keys(node):
 def _mapping(node, name, required, optional=()):
     """{key: node} of a mapping that has these keys, each once and with a value, and no others."""
     keys = _keys(node)
-    for key in required:
-        if key not in keys:
-            raise Fault(_line(node), f"{name} without `{key}`; add it")
     for place, (key, value) in enumerate(node.value):
         if key.value not in (*required, *optional):
             known = ", ".join([*required, *optional])
@@ -207,6 +204,9 @@ def _mapping(node, name, required, optional=()):
             raise Fault(_line(key), f"{name} with `{key.value}` twice; take one out")
         if value.value in ("", []):
             raise Fault(_line(key), f"{name} with an empty `{key.value}`; fill it in")
+    for key in required:
+        if key not in keys:
+            raise Fault(_line(node), f"{name} without `{key}`; add it")
     return {key.value: value for key, value in node.value}
 
 

@@ -42,7 +42,7 @@ function judge(form) {
 }
 
 function isRight(why) {
-  return why !== null && "right" in why.dataset;
+  return why?.dataset?.right !== undefined;
 }
 
 function paragraph(...content) {
