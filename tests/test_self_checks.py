@@ -327,7 +327,7 @@ def test_choices_of_chapter_4(rng):
     assert right_choice(4, 5) == "The model of words."
     assert math.log2(64) / 6 < math.log2(4)
 
-    assert right_choice(4, 7) == "At the bigram's, or a little above."
+    assert right_choice(4, 7) == "Close to the bigram's."
     X, W_i, W_h, b = language_models.random_network(9, rng, D=4, H=6)
     tokens = np.array([[1, 5], [4, 2], [3, 3]])  # two texts that end alike
     x, _ = language_models.embed(X, tokens)
