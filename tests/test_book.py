@@ -179,22 +179,36 @@ def test_what_sphinx_must_refuse(tree, capsys, text, complaint):
     assert complaint in fails(tree, capsys), "a page already read warns again"
 
 
-def test_a_question_that_sphinx_must_refuse_is_named_by_its_line(tree, capsys):
+def test_questions_that_sphinx_must_refuse_are_named_by_their_lines(tree, capsys):
     asked = "".join(f"- ask: Twice {n}?\n  number: {2 * n}\n  why: Yes.\n" for n in range(5))
-    check = f"\nWords.\n\n```{{self-check}}\n{asked}```\n"
     name = "chapters/01_first.md"
-    append(tree, name, check.replace("6\n  why", "6\n  way"))
-    line = (tree / name).read_text("utf-8").splitlines().index("  way: Yes.") + 1
-    said = f"{name}:{line}: WARNING: self-check: a question for a number has no `way`; its keys are"
-    assert said in fails(tree, capsys).replace(str(tree) + "/", "")
+    append(tree, name, f"\nWords.\n\n```{{self-check}}\n{asked}```\n")
+    good = (tree / name).read_text("utf-8")
 
-    write(
-        tree,
-        name,
-        (tree / name).read_text("utf-8").replace("  way: Yes.", "  why: See {ref}`none`."),
+    def refused(text, marks):
+        """Build with this text; the faults are expected on the lines of these marks."""
+        write(tree, name, text)
+        said = fails(tree, capsys).replace(f"{tree}/", "")
+        assert "Traceback" not in said
+        assert "Exception" not in said
+        for mark, fault in marks.items():
+            line = next(n for n, row in enumerate(text.splitlines(), start=1) if mark in row)
+            assert f"{name}:{line}: WARNING: {fault}" in said
+
+    wrong = good.replace("6\n  why", "6\n  way")
+    refused(wrong, {"  way": "self-check: a question for a number has no `way`; its keys are ask"})
+    choices = (
+        "choices:\n  - {answer: '{ref}`no`', why: No.}\n  - {answer: B, why: So., right: true}"
     )
-    said = f"{name}:{line}: WARNING: undefined label: 'none'"
-    assert said in fails(tree, capsys).replace(str(tree) + "/", "")
+    wrong = good.replace("Twice 3?", "|\n    ~~~python\n    x\n    ~~~")
+    wrong = wrong.replace("8\n  why: Yes.", "8\n  why: See {ref}`none`.")
+    wrong = wrong.replace("number: 2\n  why: Yes.", choices)
+    faults = {
+        "~~~python": "self-check: a question begins with something else; ask in words first",
+        "{ref}`none`": "undefined label: 'none'",
+        "{ref}`no`": "undefined label: 'no'",
+    }
+    refused(wrong, faults)
 
 
 def test_a_label_that_is_gone_is_missed_on_pages_that_did_not_change(tree, capsys):

@@ -23,7 +23,7 @@ QUESTIONS = r"""
     - answer: $4HD$
       right: true
       why: Four gates, each with its own $(H, D)$ block.
-    - answer: "`H + D`, or so"
+    - answer: 1. `H + D`, or so
       why: |
         That is a sum.
 
@@ -215,6 +215,7 @@ def test_by_keyboard_alone(page):
 
     press("Tab")
     group = page.get_by_role("group", name="Question 1 of 5 How many numbers does")
+    expect(group.get_by_role("radio", name="C 1. H + D, or so")).to_be_visible()
     first = group.get_by_role("radio").first
     expect(first).to_be_focused()
     expect(page.locator("details:visible")).to_have_count(0)

@@ -24,6 +24,7 @@ without a script it shows the explanations, folded.
 import math
 import re
 import textwrap
+from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -225,12 +226,10 @@ class SelfCheck(SphinxDirective):
     has_content = True
 
     def run(self):
-        start = self.lineno + self.content_offset  # the line above the content
         try:
             found = questions("\n".join(self.content))
         except Fault as fault:
-            place = (self.env.docname, start + fault.line)
-            LOG.warning("self-check: %s", fault.message, location=place)
+            self.warn(fault.line, fault.message)
             return []
         check = self.env.new_serialno("self-check") + 1
         shown = [_html('<div class="self-check">')]
@@ -242,6 +241,8 @@ class SelfCheck(SphinxDirective):
     def form(self, question, name, title):
         chosen = question.within is None
         first, *rest = self.parsed(question.ask, question.line)
+        if not isinstance(first, nodes.paragraph):
+            self.warn(question.line, "a question begins with something else; ask in words first")
         within = "" if chosen else f' data-within="{question.within!r}"'
         yield _html(
             f'<form class="self-check-question" id="{name}" method="dialog"{within}>'
@@ -255,7 +256,8 @@ class SelfCheck(SphinxDirective):
                 f'<label class="self-check-choice"><input type="radio" name="{name}" '
                 f'value="{letter}"><span class="self-check-letter">{letter}</span> '
             )
-            yield nodes.inline("", "", *self.parsed(answer.text, answer.line)[0].children)
+            found, _ = self.state.inline_text(answer.text, self.place(answer.line) - 1)
+            yield nodes.inline("", "", *found)
             yield _html("</label>")
         if not chosen:
             yield _html(
@@ -279,13 +281,18 @@ class SelfCheck(SphinxDirective):
         yield _html("</ul></details></form>")
 
     def parsed(self, text, line):
-        """The blocks of a text, which begins with a paragraph; `line` counts in the content."""
+        """The blocks of a text; `line` counts in the content."""
         holder = nodes.container()
         content = StringList(text.splitlines(), self.state.document["source"])
         self.state.nested_parse(content, self.content_offset + line - 1, holder)
-        if not holder.children or not isinstance(holder[0], nodes.paragraph):
-            holder.insert(0, nodes.paragraph())
-        return holder.children
+        return holder.children or [nodes.paragraph()]
+
+    def place(self, line):
+        """The line of the file that is the given one, from 1, of the content."""
+        return self.lineno + self.content_offset + line
+
+    def warn(self, line, message):
+        LOG.warning("self-check: %s", message, location=(self.env.docname, self.place(line)))
 
 
 def _html(text):
@@ -316,7 +323,9 @@ def as_markdown(cell):
     lines = cell.source.splitlines()
     for block in reversed(blocks(cell)):
         if block.directive == "self-check":
-            lines[block.line - 1 : block.end - 1] = _lists(questions(block.token.content))
+            with suppress(Fault):  # the build has said so
+                found = _lists(questions(block.token.content))
+                lines[block.line - 1 : block.end - 1] = found
     return "\n".join(lines)
 
 
