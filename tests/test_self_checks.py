@@ -224,6 +224,38 @@ NUMBERS = {
 }
 
 
+# Chapter 9
+
+
+def numbers_of_chapter_9():
+    from unrolled import deep_bidirectional as deep
+
+    rng = np.random.default_rng(9)
+    columns = {
+        ways: deep.deep_parameters(rng, 6, 10, 4, ways)["3f.W_i"].shape[1] for ways in (True, False)
+    }
+
+    def end(W_i, W_h):
+        """h⁽⁴⁾₅₀ of four linear units, when x_1 = 1 and all other inputs are 0."""
+        one = {"W_i": np.full((1, 1), W_i), "W_h": np.full((1, 1), W_h), "b": np.zeros(1)}
+        p = {f"{k}f.{name}": value for k in range(1, 5) for name, value in one.items()}
+        x = np.eye(50, 1)[:, :, None]
+        return deep.deep_forward(x, p, activation="identity")[0][0][-1].item()
+
+    in_time, upwards = (math.log2(end(*twice) / end(1.0, 1.0)) for twice in ((1, 2.0), (2.0, 1)))
+    log_p = 1000 * math.log(1 / 4)
+    bits = language_models.bits_per_character(log_p, 1000)
+    return {
+        (9, 2): (columns[True], [columns[False], 6, 2 * columns[True]]),
+        (9, 3): (in_time, [in_time // 4, 4 * in_time, in_time + upwards]),
+        (9, 7): (bits, [-log_p / 1000, language_models.perplexity(log_p, 1000), 1000 * bits]),
+    }
+
+
+if 9 in CHAPTERS:
+    NUMBERS |= numbers_of_chapter_9()
+
+
 @pytest.mark.parametrize("number", CHAPTERS)
 def test_every_number_is_computed(number):
     for place, question in enumerate(questions(number), start=1):
@@ -368,3 +400,23 @@ def test_choices_of_chapter_6(rng):
     h, _ = unfolding.rnn_forward(x, None, rng.standard_normal((5, 2)), W, np.zeros(5), "sigmoid")
     bound = (1.5 / 4) ** np.arange(31)
     assert (clipping.lag_norms(h, W, "sigmoid") <= bound[:, None] * (1 + 1e-9)).all()
+
+
+@pytest.mark.skipif(9 not in CHAPTERS, reason="chapter 9 is not there yet")
+def test_choices_of_chapter_9(rng):
+    from unrolled import deep_bidirectional as deep
+
+    assert right_choice(9, 1) == "At `y[0]`"
+    lengths = np.array([12, 5, 8])
+    p = deep.deep_parameters(rng, 3, 4, 1, True, "lstm")
+    x = rng.standard_normal((12, 3, 3))
+    (y, (h, _)), _ = deep.deep_forward(x, p, lengths, cell="lstm")
+    np.testing.assert_array_equal(y[0, :, 4:], h[1])
+    assert (y[11, 1] == 0).all()
+    alone, _ = deep.deep_forward(x[4:5, 1:2], p, cell="lstm")
+    np.testing.assert_allclose(y[4, 1, 4:], alone[0][0, 0, 4:], rtol=1e-5)
+
+    assert right_choice(9, 5) == "For those with $T_n = T$"
+    ours, _ = deep.mean_over_time(y, lengths)
+    right = np.isclose(y.mean(axis=0), ours).all(axis=1)
+    np.testing.assert_array_equal(right, [True, False, False])
