@@ -2,7 +2,8 @@
 
 It serves MathJax from the site itself, puts the notebooks' SVG figures into the page with colours
 the style sheet can change, folds with <details>, offers each notebook for download, ties labs to
-their solutions, and mends what the theme and extensions do to accessibility.
+their solutions, and mends what the theme and extensions do to accessibility. The questions at the
+end of the chapters are in self_check.py.
 """
 
 import re
