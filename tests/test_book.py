@@ -179,6 +179,38 @@ def test_what_sphinx_must_refuse(tree, capsys, text, complaint):
     assert complaint in fails(tree, capsys), "a page already read warns again"
 
 
+def test_questions_that_sphinx_must_refuse_are_named_by_their_lines(tree, capsys):
+    asked = "".join(f"- ask: Twice {n}?\n  number: {2 * n}\n  why: Yes.\n" for n in range(5))
+    name = "chapters/01_first.md"
+    append(tree, name, f"\nWords.\n\n```{{self-check}}\n{asked}```\n")
+    good = (tree / name).read_text("utf-8")
+
+    def refused(text, marks):
+        """Build with this text; the faults are expected on the lines of these marks."""
+        write(tree, name, text)
+        said = fails(tree, capsys).replace(f"{tree}/", "")
+        assert "Traceback" not in said
+        assert "Exception" not in said
+        for mark, fault in marks.items():
+            line = next(n for n, row in enumerate(text.splitlines(), start=1) if mark in row)
+            assert f"{name}:{line}: WARNING: {fault}" in said
+
+    wrong = good.replace("6\n  why", "6\n  way")
+    refused(wrong, {"  way": "self-check: a question for a number has no `way`; its keys are ask"})
+    choices = (
+        "choices:\n  - {answer: '{ref}`no`', why: No.}\n  - {answer: B, why: So., right: true}"
+    )
+    wrong = good.replace("Twice 3?", "|\n    ~~~python\n    x\n    ~~~")
+    wrong = wrong.replace("8\n  why: Yes.", "8\n  why: See {ref}`none`.")
+    wrong = wrong.replace("number: 2\n  why: Yes.", choices)
+    faults = {
+        "~~~python": "self-check: a question begins with something else; ask in words first",
+        "{ref}`none`": "undefined label: 'none'",
+        "{ref}`no`": "undefined label: 'no'",
+    }
+    refused(wrong, faults)
+
+
 def test_a_label_that_is_gone_is_missed_on_pages_that_did_not_change(tree, capsys):
     append(tree, "chapters/01_first.md", "\nBack {ref}`home`.\n")
     book.build(root=tree)

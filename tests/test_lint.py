@@ -56,8 +56,15 @@ EXERCISES = (
     + EXERCISE.replace("ex-one", "ex-two")
     + text("Then go to [the lab](../labs/lab01_double.ipynb).")
 )
+SELF_CHECK = text("## Check yourself\n\nNo page is needed.") + text(
+    "```{self-check}\n"
+    + "".join(f"- {{ask: Twice {n}, number: {2 * n}, why: It is.}}\n" for n in range(5))
+    + "```"
+)
 SUMMARY = text("## Summary\n\nTwice is twice. The next chapter halves.")
-GOOD = QUESTION + IMPORTS + FORWARD + BACKWARD + CHECK + EXPERIMENT + EXERCISES + SUMMARY
+GOOD = (
+    QUESTION + IMPORTS + FORWARD + BACKWARD + CHECK + EXPERIMENT + EXERCISES + SELF_CHECK + SUMMARY
+)
 
 
 @pytest.fixture
@@ -241,6 +248,37 @@ BREACHES = {  # what is replaced, by what, the text on the line named, what is s
         "the lab",
         "## Exercises",
         "anatomy: no pointer to the lab; link to ../labs/labNN_topic.ipynb",
+    ),
+    "no self-check": (SELF_CHECK, "", None, "anatomy: no section `## Check yourself`; add it"),
+    "self-check without its directive": (
+        "{self-check}",
+        "{note}",
+        "## Check yourself",
+        "anatomy: a chapter has one {self-check} directive, in the section Check yourself",
+    ),
+    "self-check elsewhere": (
+        "## Check yourself\n\nNo page is needed.\n\n",
+        "Words.\n\n",
+        None,
+        "anatomy: no section `## Check yourself`; add it",
+    ),
+    "self-check too early": (
+        EXERCISES + SELF_CHECK,
+        SELF_CHECK + EXERCISES,
+        "## Exercises",
+        "anatomy: Exercises comes after Check yourself; change their order",
+    ),
+    "self-check before another section": (
+        SUMMARY,
+        text("## Afterword\n\nWords.") + SUMMARY,
+        "## Afterword",
+        "anatomy: a section stands between Check yourself and Summary; move it up",
+    ),
+    "question without its number": (
+        "{ask: Twice 3, number: 6, ",
+        "{ask: Twice 3, ",
+        "Twice 3",
+        "self-check: a question without answers; give it `choices:` or a `number:`",
     ),
     "no summary": (SUMMARY, "", None, "anatomy: no section `## Summary`; add it"),
     "more after the summary": (

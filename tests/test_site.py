@@ -63,7 +63,7 @@ LOOK = """() => {
       .filter((e) => !(e.getAttribute("aria-label") ?? e.getAttribute("alt") ?? "").trim())
       .map((e) => e.outerHTML.slice(0, 100)),
     folds: all("main details").length,
-    unreachable: all("main details").filter((e) => {
+    unreachable: all("main details:not([hidden])").filter((e) => {
       const summary = e.querySelector(":scope > summary");
       summary?.focus();
       return !summary || document.activeElement !== summary;
@@ -147,6 +147,7 @@ class Visit:
     elsewhere: list
     errors: list
     look: dict
+    answered: str
     violations: list
     overflow: int
     contrasts: dict
@@ -247,6 +248,7 @@ def visit(page, home, name, mode, width):
     page.goto(home + name, wait_until="load")
     page.evaluate("async () => { await window.MathJax?.startup?.promise; }")
     look = page.evaluate(LOOK)
+    answered = answer_by_keyboard(page) if mode == "light" else ""
     page.evaluate(UNFOLD)
     overflow = page.evaluate(OVERFLOW)
     assert page.evaluate(THIN_OUT), f"{name} has text"
@@ -256,7 +258,31 @@ def visit(page, home, name, mode, width):
     named = [name for name in COLOURS if name not in ("grid", "paper")]
     contrasts = page.evaluate(CONTRASTS, named)
     page.close()
-    return Visit(name, mode, width, elsewhere, errors, look, violations, overflow, contrasts)
+    return Visit(
+        name, mode, width, elsewhere, errors, look, answered, violations, overflow, contrasts
+    )
+
+
+def answer_by_keyboard(page):
+    """Answer the page's self-check rightly with nothing but keys; what it says in the end."""
+    forms = page.locator(".self-check form").all()
+    for form in forms:
+        inputs = form.locator("input")
+        if form == forms[0]:
+            inputs.first.focus()
+        for _ in range(10):
+            if page.evaluate("document.activeElement.name") == inputs.first.get_attribute("name"):
+                break
+            page.keyboard.press("Tab")
+        right = form.locator("li[data-right]").get_attribute("data-value")
+        if inputs.first.get_attribute("type") == "radio":
+            page.keyboard.press("Space")
+            for _ in range("ABCDEFGH".index(right)):
+                page.keyboard.press("ArrowDown")
+        else:
+            page.keyboard.type(right)
+        page.keyboard.press("Enter")
+    return page.locator(".self-check-score").inner_text() if forms else ""
 
 
 def pages(folder):
@@ -306,6 +332,15 @@ def test_all_formulas_are_rendered(visits):
             else []
         ),
     )
+
+
+def test_each_self_check_is_answered_by_keyboard_alone(visits):
+    wide = [v for v in visits if v.mode == "light" and re.match(r"chapters/\d\d_", v.page)]
+    assert wide
+    for visit in wide:
+        assert re.match(r"(\d) of \1 at the first try", visit.answered), (
+            f"{visit}: {visit.answered}"
+        )
 
 
 def test_axe_finds_nothing(visits):

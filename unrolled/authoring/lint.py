@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from unrolled.authoring import notebooks
+from unrolled.authoring import notebooks, self_check
 from unrolled.authoring.markup import VERBATIM, Block, blocks
 from unrolled.authoring.notebooks import ROOT, Cell
 
@@ -45,6 +45,7 @@ def chapter_findings(chapter):
         *figure_findings(chapter, trees),
         *gradient_findings(chapter, trees),
         *text_findings(chapter),
+        *self_check_findings(chapter),
     ]
     return sorted(found, key=lambda error: error.line) + anatomy_findings(chapter, trees)
 
@@ -173,6 +174,18 @@ def text_findings(notebook):
                 )
 
 
+def self_check_findings(chapter):
+    """What the build would refuse of the questions, sooner."""
+    for cell in chapter.cells:
+        for block in blocks(cell) if cell.kind == "markdown" else []:
+            if block.directive == "self-check":
+                try:
+                    self_check.questions(block.token.content)
+                except self_check.Fault as fault:
+                    place = (cell, block.line + fault.line)
+                    yield chapter.error(f"self-check: {fault.message}", *place)
+
+
 def plain_text_findings(solution):
     """A lab is read in JupyterLab and VS Code, which know neither directives nor roles."""
     for cell in solution.cells:
@@ -207,7 +220,7 @@ def anatomy_findings(chapter, trees):
     sections = _sections(chapter)
     if not sections:
         return [chapter.error("anatomy: the chapter is empty; write its question first")]
-    parts = ["setting", "experiment", "exercises", "summary"]
+    parts = ["setting", "experiment", "exercises", "check yourself", "summary"]
     if _pairs(chapter, trees):
         parts[1:1] = ["forward", "backward"]
     places = {part: _place(sections, part) for part in parts}
@@ -237,6 +250,14 @@ def anatomy_findings(chapter, trees):
     if places["exercises"] is not None:
         for message in _exercise_faults(sections[places["exercises"]]):
             report(message, places["exercises"])
+    check, summary = places["check yourself"], places["summary"]
+    homes = [n for n, s in enumerate(sections) for b in s.blocks if b.directive == "self-check"]
+    if check is not None and homes != [check]:
+        report("a chapter has one {self-check} directive, in the section Check yourself", check)
+    if None not in (check, summary):
+        between = set(range(check + 1, summary)) - set(places.values())
+        if between:
+            report("a section stands between Check yourself and Summary; move it up", min(between))
     if places["summary"] not in (None, len(sections) - 1):
         report("a section follows the summary; end with the summary", len(sections) - 1)
     return found

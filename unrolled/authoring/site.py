@@ -2,7 +2,8 @@
 
 It serves MathJax from the site itself, puts the notebooks' SVG figures into the page with colours
 the style sheet can change, folds with <details>, offers each notebook for download, ties labs to
-their solutions, and mends what the theme and extensions do to accessibility.
+their solutions, and mends what the theme and extensions do to accessibility. The questions at the
+end of the chapters are in self_check.py.
 """
 
 import re
@@ -16,7 +17,7 @@ from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
-from unrolled.authoring import notebooks
+from unrolled.authoring import notebooks, self_check
 
 THEME = Path(__file__).parent / "theme"
 MATHJAX = "tex-chtml.js"  # the entry point; what it loads on demand lies in folders beside it
@@ -53,6 +54,9 @@ def setup(app):
     app.add_css_file("unrolled.css", priority=900)
     app.add_js_file("unrolled.js", loading_method="defer")
     app.add_post_transform(InlineFigures)
+    app.add_directive("self-check", self_check.SelfCheck)
+    app.connect("builder-inited", self_check.add_files)
+    app.connect("html-page-context", self_check.use_files)
     app.connect("config-inited", configure, priority=900)
     app.connect("env-get-outdated", outdated)
     app.connect("source-read", drop_markers)
@@ -316,6 +320,10 @@ def write_notebook(source, target):
     if source.suffix == ".ipynb":
         shutil.copy(source, target)
     else:
-        nb = notebooks.to_nbformat(notebooks.read(source))
+        notebook = notebooks.read(source)
+        nb = notebooks.to_nbformat(notebook)
         nb.metadata = {"kernelspec": nb.metadata["kernelspec"]}
+        for cell, shown in zip(notebook.cells, nb.cells):
+            if cell.kind == "markdown":
+                shown.source = self_check.as_markdown(cell)
         nbformat.write(nb, target)
