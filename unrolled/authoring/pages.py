@@ -1,5 +1,5 @@
-"""What the site generates: slide map, errata, glossary, course plan, the chapters' dependencies, and
-in each chapter the margin notes that lead back to the slides.
+"""What the site generates: slide map, errata, glossary, course plan, the diagram of the chapters,
+and in each chapter the margin notes that lead back to the slides.
 
 Part of the site's Sphinx extension. All of it is read from data and code at build time, so that
 none of it can drift.
@@ -36,7 +36,9 @@ def setup(app):
     app.add_directive("course-plan", CoursePlan)
     app.add_directive("dependencies", Dependencies)
     app.add_role("chapter", ChapterRole())
-    app.connect("env-get-outdated", lambda app, env, *_: [p for p in GENERATED if p in env.all_docs])
+    app.connect(
+        "env-get-outdated", lambda app, env, *_: [p for p in GENERATED if p in env.all_docs]
+    )
     app.connect("doctree-read", name_code)
     app.connect("doctree-read", lead_back_to_slides)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -374,7 +376,7 @@ def _all_of(numbers):
 
 
 def layers(found):
-    """{topic: (row, column)}: each chapter below all that it uses; the longest chain on the left."""
+    """{topic: (row, column)}: each chapter below all that it uses, longest chain at the left."""
     uses = {chapter.topic: chapter.module | chapter.page for chapter in found}
     depth, height = {}, {}
     for chapter in found:

@@ -4,6 +4,7 @@ book. The Sphinx side of it, the slide map, errata and margin notes, is in `page
 import ast
 import re
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 from unrolled.authoring.notebooks import ROOT
@@ -127,7 +128,7 @@ def labels(path):
     lines = [line for line in path.read_text("utf-8").splitlines() if line.strip()]
     return {
         found[1]
-        for line, following in zip(lines, lines[1:])
+        for line, following in pairwise(lines)
         if (found := LABEL.fullmatch(line)) and following.startswith("#")
     }
 
