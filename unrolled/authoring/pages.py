@@ -9,6 +9,7 @@ import ast
 import re
 from dataclasses import dataclass
 from functools import cache
+from html import escape
 from pathlib import Path
 
 from docutils import nodes
@@ -160,6 +161,15 @@ class Generated(SphinxDirective):
         link += nodes.inline(text=text or label)
         return link
 
+    def section(self, label):
+        """A link to a section, and the number of its chapter."""
+        where = nodes.inline()
+        for path in notebooks.chapters(self.root):
+            if label in slides.labels(path):
+                where += nodes.Text(f"{int(path.stem[:2])}, ")
+        where += self.to(label)
+        return where
+
     def anchored(self, node, label):
         """The node, to which {ref} leads by the label."""
         node["names"].append(label)
@@ -198,7 +208,7 @@ class SlideMap(Generated):
         head += title
         head += self.parsed(f"$$\n{item.tex}\n$$\n\n{item.what}" if item.tex else item.what)
         links = nodes.field_list(classes=["slide-links"])
-        links += self.field("Derived", [self.to(item.section)])
+        links += self.field("Derived", [self.section(item.section)])
         links += self.field("Code", [self.code(name) for name in item.functions])
         home = f"test_{item.chapter[3:]}.py::"  # where a reader expects them
         tests = [nodes.literal(text=name.removeprefix(home)) for name in item.tests]
@@ -261,9 +271,8 @@ class Errata(Generated):
         title += nodes.inline(text=erratum.kind, classes=["erratum-kind"])
         entry += title
         entry += self.parsed(f"*The slide.* {erratum.has}\n\n*Instead.* {erratum.right}").children
-        shown = nodes.paragraph("", "", nodes.emphasis(text="Computed in."), nodes.Text(" "))
-        entry += [shown]
-        shown += self.to(erratum.shown)
+        shown = [nodes.emphasis(text="Computed in."), nodes.Text(" "), self.section(erratum.shown)]
+        entry += nodes.paragraph("", "", *shown)
         return entry
 
 
@@ -281,7 +290,7 @@ class Terms(Generated):
         for term, meaning, label in found:
             head = self.anchored(nodes.term("", "", *self.inline(term)), term_label(term))
             said = nodes.paragraph("", "", *self.inline(meaning), nodes.Text(" "))
-            said += self.to(label)
+            said += self.section(label)
             listed += nodes.definition_list_item("", head, nodes.definition("", said))
         return [listed]
 
@@ -318,10 +327,12 @@ class CoursePlan(Generated):
 
 
 class ChapterRole(SphinxRole):
-    """`{chapter}`7``: the words 'chapter 7', a link where that chapter is in the book."""
+    """`{chapter}`7``: the words 'chapter 7', a link where that chapter is in the book. `{Chapter}`
+    begins a sentence."""
 
     def run(self):
-        text = f"chapter {self.text}"
+        word = "Chapter" if self.rawtext.startswith(":C") else "chapter"
+        text = f"{word} {self.text}"
         found = sorted(Path(self.env.srcdir).glob(f"chapters/{int(self.text):02}_*.md"))
         if not found:
             return [nodes.Text(text)], []
@@ -363,7 +374,7 @@ class Dependencies(Generated):
         numbers = {other.topic: other.number for other in found}
         needs = sorted(numbers[topic] for topic in chapter.module)
         shows = sorted(numbers[topic] for topic in chapter.page - chapter.module)
-        parts = [f"{{chapter}}`{chapter.number}`, {chapter.title}"]
+        parts = [f"{{Chapter}}`{chapter.number}`, {chapter.title}"]
         parts += [f"builds on {_all_of(needs)}"] if needs else []
         parts += [f"borrows from {_all_of(shows)} on its page"] if shows else []
         parts += [] if needs or shows else ["stands on its own"]
@@ -431,7 +442,7 @@ def diagram(found):
         x, y = corner(topic)
         boxes.append(
             f'<rect x="{x}" y="{y}" width="{BOX[0]}" height="{BOX[1]}" rx="8"/>'
-            f'<text x="{x + BOX[0] / 2}" y="{y + BOX[1] / 2}">{title}</text>'
+            f'<text x="{x + BOX[0] / 2}" y="{y + BOX[1] / 2}">{escape(title)}</text>'
         )
     name = "The chapters as boxes, with an arrow to each from what it uses. The list below says it."
     return (
