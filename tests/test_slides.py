@@ -1,14 +1,11 @@
 """The slides' items: each leads to a section, functions and tests that exist, and is on the map."""
 
-import re
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 
-from unrolled.authoring import book as builder
 from unrolled.authoring import slides
-from unrolled.authoring.notebooks import ROOT
 
 DECKS = slides.read()
 ITEMS = [item for deck in DECKS for item in deck.items]
@@ -118,71 +115,3 @@ def test_every_erratum_is_shown_and_none_is_a_copy():
     assert sum(erratum.kind == "error" for erratum in errata) >= 8
     texts = [text for erratum in errata for text in (erratum.has, erratum.right)]
     assert len(set(texts)) == len(texts)
-
-
-# On the site
-
-
-@pytest.fixture(scope="module")
-def site():
-    try:
-        return builder.build("learner")
-    except SystemExit:
-        pytest.fail("the book does not build; `make book` says why", pytrace=False)
-
-
-def page(site, name):
-    return (site / f"{name}.html").read_text("utf-8")
-
-
-def test_the_map_has_a_row_for_every_item_with_all_its_links(site):
-    text = page(site, "chapters/slides")
-    rows = dict(re.findall(r'id="slide-([\w-]+)">(.*?)</dl>', text, re.DOTALL))
-    assert rows.keys() == {item.id for item in written}
-    for item in written:
-        row = rows[item.id]
-        assert f"#{item.section}" in row
-        for name in item.functions:
-            assert name.rpartition(".")[2] in row
-        for name in item.tests:
-            assert name.partition("::")[2] in row
-        for name in item.exercises:
-            assert name.partition(".")[2] in row
-        assert row.count('href="errata.html#') == len(item.errata)
-
-
-def test_the_errata_have_an_entry_for_each_with_a_link_to_the_computation(site):
-    text = page(site, "chapters/errata")
-    entries = dict(re.findall(r'id="erratum-([\w-]+)">(.*?)</div>', text, re.DOTALL))
-    expected = {
-        f"{item.id}-{number}": (item, erratum)
-        for item in written
-        for number, erratum in enumerate(item.errata, start=1)
-    }
-    assert entries.keys() == expected.keys()
-    for key, (item, erratum) in expected.items():
-        assert f"#{erratum.shown}" in entries[key]
-        assert f'href="slides.html#slide-{item.id}"' in entries[key]
-
-
-@pytest.mark.parametrize("item", written, ids=lambda item: item.id)
-def test_the_section_s_margin_leads_back(site, item):
-    text = page(site, f"chapters/{item.chapter}")
-    section = text[text.index(f'id="{item.section}"') :]
-    margin = re.search(r'<aside class="margin.*?</aside>', section, re.DOTALL)[0]
-    assert f'href="slides.html#slide-{item.id}"' in margin
-
-
-def test_all_links_between_pages_lead_to_something_that_is_there(site):
-    pages = {
-        name: page(site, f"chapters/{name}") for name in ("slides", "errata", "notation", "index")
-    }
-    targets = {}
-    for name, text in pages.items():
-        for address in re.findall(r'<a class="reference internal" href="([^"]+)"', text):
-            path, _, anchor = address.partition("#")
-            target = (site / "chapters" / (path or f"{name}.html")).resolve()
-            if target not in targets:
-                targets[target] = set(re.findall(r'\sid="([^"]+)"', target.read_text("utf-8")))
-            assert not anchor or anchor in targets[target], f"{name}: {address}"
-    assert len(targets) > len(list(ROOT.glob("chapters/[0-9]*.md")))

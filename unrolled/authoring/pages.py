@@ -523,7 +523,11 @@ def lead_back_to_slides(app, doctree):
     for label, places in notes.items():
         section = doctree.ids.get(doctree.nameids.get(label))
         if section is not None:
-            margin_of(section).insert(0, margin_note(places, app.env.docname))
+            note = margin_note(places, app.env.docname)
+            if stem[0].isdigit():
+                margin_of(section).insert(0, note)
+            else:  # a page without parts; the theme expects none in its margin
+                section.insert(1, note)
 
 
 def margin_of(section):
