@@ -488,8 +488,8 @@ def test_the_errata_have_an_entry_for_each_with_a_link_to_the_computation(learne
 def test_the_section_s_margin_leads_back(learner, item):
     text = page_of(learner, f"chapters/{item.chapter}")
     section = text[text.index(f'id="{item.section}"') :]
-    kind = "aside" if item.chapter[0].isdigit() else "p"
-    margin = re.search(rf"</h\d>\s*<{kind}.*?</{kind}>", section, re.DOTALL)[0]
+    in_chapter = item.chapter[0].isdigit()
+    margin = re.search(r"<aside.*?</aside>", section, re.DOTALL)[0] if in_chapter else section
     assert f'href="slides.html#slide-{item.id}"' in margin
 
 

@@ -137,6 +137,14 @@ class Generated(SphinxDirective):
     def root(self):
         return Path(self.env.srcdir)
 
+    def deck(self):
+        """The deck that the directive's argument names."""
+        decks = {deck.id: deck for deck in slides.read(self.root)}
+        if self.arguments[0] not in decks:
+            known = ", ".join(decks) or "none, chapters/slides.yml is missing"
+            raise self.error(f"there is no deck {self.arguments[0]!r}; there are: {known}")
+        return decks[self.arguments[0]]
+
     def parsed(self, text, classes=()):
         """A block with MyST text, as if it stood on the page."""
         block = nodes.container(classes=list(classes))
@@ -166,7 +174,7 @@ class Generated(SphinxDirective):
         where = nodes.inline()
         for path in notebooks.chapters(self.root):
             if label in slides.labels(path):
-                where += nodes.Text(f"{int(path.stem[:2])}, ")
+                where += nodes.Text(f"chapter {int(path.stem[:2])}, ")
         where += self.to(label)
         return where
 
@@ -195,7 +203,7 @@ class SlideMap(Generated):
     required_arguments = 1
 
     def run(self):
-        deck = next(deck for deck in slides.read(self.root) if deck.id == self.arguments[0])
+        deck = self.deck()
         return [self.row(deck, item) for item in deck.items if item.section]
 
     def row(self, deck, item):
@@ -253,7 +261,7 @@ class Errata(Generated):
     required_arguments = 1
 
     def run(self):
-        deck = next(deck for deck in slides.read(self.root) if deck.id == self.arguments[0])
+        deck = self.deck()
         return [
             self.entry(deck, item, erratum, number)
             for item in deck.items
@@ -271,7 +279,7 @@ class Errata(Generated):
         title += nodes.inline(text=erratum.kind, classes=["erratum-kind"])
         entry += title
         entry += self.parsed(f"*The slide.* {erratum.has}\n\n*Instead.* {erratum.right}").children
-        shown = [nodes.emphasis(text="Computed in."), nodes.Text(" "), self.section(erratum.shown)]
+        shown = [nodes.emphasis(text="Computed in"), nodes.Text(" "), self.section(erratum.shown)]
         entry += nodes.paragraph("", "", *shown)
         return entry
 
@@ -512,8 +520,8 @@ def ancestors(node):
 def lead_back_to_slides(app, doctree):
     """In the margin of each section that the slide map leads to: links back to the map's rows."""
     folder, _, stem = app.env.docname.partition("/")
-    if folder != "chapters":
-        return
+    if folder != "chapters" or not stem[0].isdigit():
+        return  # the theme's script fails on a page that has margin notes and no parts
     notes = {}
     for deck in slides.read(app.srcdir):
         for item in deck.items:
@@ -523,11 +531,7 @@ def lead_back_to_slides(app, doctree):
     for label, places in notes.items():
         section = doctree.ids.get(doctree.nameids.get(label))
         if section is not None:
-            note = margin_note(places, app.env.docname)
-            if stem[0].isdigit():
-                margin_of(section).insert(0, note)
-            else:  # a page without parts; the theme expects none in its margin
-                section.insert(1, note)
+            margin_of(section).insert(0, margin_note(places, app.env.docname))
 
 
 def margin_of(section):

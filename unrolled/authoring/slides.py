@@ -62,10 +62,13 @@ class Deck:
 
 
 def read(root=ROOT):
-    """The decks of chapters/slides.yml, each with its items in order."""
+    """The decks of chapters/slides.yml, each with its items in order; none without that file."""
     import yaml
 
-    ledger = yaml.safe_load(Path(root, "chapters/slides.yml").read_text("utf-8"))
+    path = Path(root, "chapters/slides.yml")
+    if not path.exists():
+        return []
+    ledger = yaml.safe_load(path.read_text("utf-8"))
     items = [_item(**entry) for entry in ledger["items"]]
     return [
         Deck(name, deck["name"], deck["title"], tuple(i for i in items if i.deck == name))
