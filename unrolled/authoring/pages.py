@@ -430,7 +430,7 @@ def arrows(found):
     ]
 
 
-BOX, STEP = (236, 40), (276, 74)  # a chapter's box, and from one to the next: width and height
+BOX, STEP = (264, 40), (304, 74)  # a chapter's box, and from one to the next: width and height
 
 
 def diagram(found):
@@ -460,18 +460,18 @@ def diagram(found):
 
 
 def _arrow(start, end, sure):
-    """From the foot of one box to the head of another, or to its side from a column away."""
+    """From one box to another: down, or, between columns, out of one side and round the corner."""
     kind = "" if sure else ' class="borrowed"'
-    x, y = start[0] + BOX[0] / 2, start[1] + BOX[1]
-    if start[0] > end[0]:  # back to the left: down its own column, then in from the side
+    x, y, u, v = start[0] + BOX[0] / 2, start[1] + BOX[1], end[0] + BOX[0] / 2, end[1]
+    if start[0] > end[0]:
         u, v = end[0] + BOX[0], end[1] + BOX[1] / 2
-        line, head = f"M{x} {y} L{x} {v - 16} Q{x} {v} {x - 16} {v} L{u + 7} {v}", (u, v, "left")
+        line, towards = f"M{x} {y} L{x} {v - 16} Q{x} {v} {x - 16} {v} L{u + 7} {v}", "left"
+    elif start[0] < end[0]:
+        x, y = start[0] + BOX[0], start[1] + BOX[1] / 2
+        line, towards = f"M{x} {y} L{u - 16} {y} Q{u} {y} {u} {y + 16} L{u} {v - 7}", "down"
     else:
-        u, v = end[0] + BOX[0] / 2, end[1]
-        bend = (v - y) / 2
-        line = f"M{x} {y} C{x} {y + bend} {u} {v - bend} {u} {v - 7}"
-        head = (u, v, "down")
-    return f'<path{kind} d="{line}"/>{_head(*head)}'
+        line, towards = f"M{x} {y} L{u} {v - 7}", "down"
+    return f'<path{kind} d="{line}"/>{_head(u, v, towards)}'
 
 
 def _head(x, y, towards):
