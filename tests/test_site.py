@@ -20,7 +20,9 @@ from axe_playwright_python.sync_playwright import Axe
 from jupyter_cache import get_cache
 from playwright.sync_api import sync_playwright
 
-from unrolled.authoring import book, execute, site
+from unrolled import exercises
+from unrolled.authoring import book, execute, site, slides
+from unrolled.authoring import pages as made
 from unrolled.authoring.notebooks import ROOT
 from unrolled.support.figures import COLOURS
 
@@ -44,6 +46,8 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning", "ignore::PendingDeprecationWarning"
 )
 LIGHT_WIDE, DARK_NARROW = ("light", 1280), ("dark", 390)
+# of what the slides teach, the items whose chapter is written
+WRITTEN = [item for deck in slides.read() for item in deck.items if item.section]
 
 LOOK = """() => {
   const all = (selector) => [...document.querySelectorAll(selector)];
@@ -511,6 +515,90 @@ def test_the_style_sheet_sets_every_colour_of_the_palette_in_both_modes():
         assert found.keys() == COLOURS.keys()
         if mode == "light":
             assert found == COLOURS
+
+
+# The pages made of the book's data
+
+
+def page_of(folder, name):
+    return read(folder / f"{name}.html")
+
+
+def words(folder, name):
+    """The text of a page below chapters/, without markup."""
+    text = re.sub(r"<[^>]+>", " ", page_of(folder, f"chapters/{name}"))
+    return " ".join(unescape(text).split())
+
+
+def test_the_map_has_a_row_for_every_item_with_all_its_links(learner):
+    text = page_of(learner, "chapters/slides")
+    rows = dict(re.findall(r'id="slide-([\w-]+)">(.*?)</dl>', text, re.DOTALL))
+    assert rows.keys() == {item.id for item in WRITTEN}
+    for item in WRITTEN:
+        row = rows[item.id]
+        assert f"#{item.section}" in row
+        for name in item.functions:
+            assert name.rpartition(".")[2] in row
+        for name in item.tests:
+            assert name.partition("::")[2] in row
+        for name in item.exercises:
+            assert name.partition(".")[2] in row
+        assert row.count('href="errata.html#') == len(item.errata)
+
+
+def test_the_errata_have_an_entry_for_each_with_a_link_to_the_computation(learner):
+    text = page_of(learner, "chapters/errata")
+    entries = dict(re.findall(r'id="erratum-([\w-]+)">(.*?)</div>', text, re.DOTALL))
+    expected = {
+        f"{item.id}-{number}": (item, erratum)
+        for item in WRITTEN
+        for number, erratum in enumerate(item.errata, start=1)
+    }
+    assert entries.keys() == expected.keys()
+    for key, (item, erratum) in expected.items():
+        assert f"#{erratum.shown}" in entries[key]
+        assert f'href="slides.html#slide-{item.id}"' in entries[key]
+
+
+@pytest.mark.parametrize("item", WRITTEN, ids=lambda item: item.id)
+def test_the_section_s_margin_leads_back(learner, item):
+    text = page_of(learner, f"chapters/{item.chapter}")
+    section = text[text.index(f'id="{item.section}"') :]
+    in_chapter = item.chapter[0].isdigit()
+    margin = re.search(r"<aside.*?</aside>", section, re.DOTALL)[0] if in_chapter else section
+    assert f'href="slides.html#slide-{item.id}"' in margin
+
+
+def test_all_links_between_pages_lead_to_something_that_is_there(learner):
+    pages = {
+        name: page_of(learner, f"chapters/{name}")
+        for name in ("slides", "errata", "notation", "index")
+    }
+    targets = {}
+    for name, text in pages.items():
+        for address in re.findall(r'<a class="reference internal" href="([^"]+)"', text):
+            path, _, anchor = address.partition("#")
+            target = (learner / "chapters" / (path or f"{name}.html")).resolve()
+            if target not in targets:
+                targets[target] = set(re.findall(r'\sid="([^"]+)"', target.read_text("utf-8")))
+            assert not anchor or anchor in targets[target], f"{name}: {address}"
+    assert len(targets) > len(list(ROOT.glob("chapters/[0-9]*.md")))
+
+
+def test_the_course_plan_has_a_row_for_each_chapter_with_the_lab_s_points(learner):
+    text = words(learner, "index")
+    for chapter in made.chapters(ROOT):
+        lab = exercises.load(f"lab{chapter.number:02}")
+        points = sum(exercise.points for exercise in lab.exercises.values())
+        spoken = sum(question.points for question in lab.questions.values())
+        row = re.escape(f"{chapter.number} {chapter.title} {chapter.minutes} lab {chapter.number} ")
+        assert re.search(rf"{row}\d\d–\d\d {points}( \+ {spoken})? ", text), row
+
+
+def test_the_dependencies_are_said_in_words_too(learner):
+    text = words(learner, "index")
+    assert "Chapter 1 , Convolution, stands on its own." in text
+    assert "Chapter 5 , Backpropagation through time, builds on 3 and 4." in text
 
 
 def read(path):

@@ -140,7 +140,7 @@ def conv1d(x, w, b, stride=1, padding=0, dilation=1, groups=1):
 def conv1d_backward(dout, cache):
     """Gradients of `conv1d`. dout: (B, K, L_out). Returns dx: (B, C, L), dw, db.
 
-    dW_j = Σ_b dout_b x_b[:, S_j]^T and dx_b[:, S_j] += W_j^T dout_b for every tap j.
+    dW_j = Σ_i dout_i x_i[:, S_j]^T and dx_i[:, S_j] += W_j^T dout_i for every tap j.
     """
     x_shape, xg, wg, slices, padding = cache
     dg = dout.reshape(len(xg), *wg.shape[:2], -1)  # (B, G, K/G, L_out)

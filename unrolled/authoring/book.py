@@ -151,8 +151,9 @@ def _typeset(root, work, edition, toc, digests):
     # What shapes every page; where it changes, all is made anew, and no page that left the table
     # of contents stays behind.
     listed = yaml.safe_dump(toc, sort_keys=False)
-    bibliography = [path.relative_to(root).as_posix() for path in root.glob("chapters/*.bib")]
-    frame = digest(root, [*SETTINGS, "unrolled/authoring", *bibliography], listed)
+    data = [path for kind in ("bib", "yml") for path in sorted(root.glob(f"chapters/*.{kind}"))]
+    shared = [path.relative_to(root).as_posix() for path in data]
+    frame = digest(root, [*SETTINGS, "unrolled/authoring", *shared], listed)
     if not (work / "frame").exists() or (work / "frame").read_text() != frame:
         shutil.rmtree(work, ignore_errors=True)
     write_atomically(work / "_toc.yml", listed)

@@ -46,6 +46,7 @@ class folded_title(nodes.TextElement):
 
 
 def setup(app):
+    app.setup_extension("unrolled.authoring.pages")
     app.add_config_value("unrolled_digests", {}, "")
     app.add_config_value("comments_config", {}, "")  # Jupyter Book sets it for a part we leave out
     app.add_node(figure_svg, html=(visit_figure_svg, None))
