@@ -224,6 +224,37 @@ NUMBERS = {
 }
 
 
+# Chapter 8
+
+
+def numbers_of_chapter_8():
+    from unrolled import gru
+
+    D, H = 10, 20
+    lstm, torchs = gru.parameter_count("LSTM", D, H), gru.parameter_count("GRU", D, H)
+    block = H * (D + H + 1)
+    return {
+        (8, 3): (lstm - torchs, [block, 2 * block, block + H]),
+        (8, 4): (ways_back(), [3, 2, 1]),
+    }
+
+
+def ways_back():
+    """The copy, and each block of W_h that changes the gradient of the old state beside it."""
+    from unrolled import gru
+
+    rng = np.random.default_rng(8)
+    shapes = (1, 2), (1, 3), (9, 2), (9, 3), (9,), (3,)
+    x, h, W_i, W_h, b, b_n = (rng.standard_normal(shape) for shape in shapes)
+
+    def dh_prev(*blocks):
+        _, cache = gru.gru_step(x, h, W_i, np.repeat(blocks, 3)[:, None] * W_h, b, b_n)
+        return gru.gru_step_backward(np.ones((1, 3)), cache)[1]
+
+    copy = dh_prev(0, 0, 0)
+    return int(copy.any()) + sum(not np.allclose(dh_prev(*one), copy) for one in np.eye(3))
+
+
 # Chapter 9
 
 
@@ -252,6 +283,8 @@ def numbers_of_chapter_9():
     }
 
 
+if 8 in CHAPTERS:
+    NUMBERS |= numbers_of_chapter_8()
 if 9 in CHAPTERS:
     NUMBERS |= numbers_of_chapter_9()
 
@@ -400,6 +433,40 @@ def test_choices_of_chapter_6(rng):
     h, _ = unfolding.rnn_forward(x, None, rng.standard_normal((5, 2)), W, np.zeros(5), "sigmoid")
     bound = (1.5 / 4) ** np.arange(31)
     assert (clipping.lag_norms(h, W, "sigmoid") <= bound[:, None] * (1 + 1e-9)).all()
+
+
+@pytest.mark.skipif(8 not in CHAPTERS, reason="chapter 8 is not there yet")
+def test_choices_of_chapter_8(rng):
+    from unrolled import gru
+
+    def states(W_h, b, b_n, reset="after"):
+        H = len(b_n)
+        x, W_i = np.random.default_rng(1).standard_normal((6, 1, 2)), np.ones((3 * H, 2))
+        return gru.gru_forward(x, None, W_i, W_h, b, b_n, reset)[0]
+
+    assert right_choice(8, 1).startswith("A recurrent network whose state is overwritten")
+    W_h, b, b_n = (rng.standard_normal(shape) for shape in ((9, 3), (9,), (3,)))
+    b[3:6] = -1e3  # z = 0
+    changed = W_h.copy()
+    changed[3:6] = 0
+    np.testing.assert_allclose(states(W_h, b, b_n), states(changed, b, b_n))
+    changed[6:] = 0  # now it reads nothing of the past
+    assert not np.allclose(states(W_h, b, b_n), states(changed, b, b_n))
+
+    assert right_choice(8, 2) == "For a network with a single unit and $b_n = 0$."
+    W_h, b = rng.standard_normal((3, 1)), rng.standard_normal(3)
+    forms = [states(W_h, b, np.zeros(1), reset) for reset in gru.RESETS]
+    np.testing.assert_allclose(*forms)
+    W_h, b = rng.standard_normal((9, 3)), rng.standard_normal(9)
+    forms = [states(W_h, b, np.zeros(3), reset) for reset in gru.RESETS]
+    assert not np.allclose(*forms)
+    W_h[:3], b[:3] = 0, 0  # W_i is all ones, so the reset gates are alike
+    forms = [states(W_h, b, np.zeros(3), reset) for reset in gru.RESETS]
+    np.testing.assert_allclose(*forms)
+    assert not np.allclose(*(states(W_h, b, np.ones(3), reset) for reset in gru.RESETS))
+
+    assert right_choice(8, 6).startswith("After twenty steps about 0.29 of it is left")
+    assert round(0.95**20 * 0.8, 2) == 0.29
 
 
 @pytest.mark.skipif(9 not in CHAPTERS, reason="chapter 9 is not there yet")
