@@ -224,6 +224,29 @@ NUMBERS = {
 }
 
 
+# Chapter 7
+
+
+def numbers_of_chapter_7():
+    from unrolled import lstm
+
+    def size(peepholes, D=10, H=20):
+        """The numbers of a layer that takes such weights."""
+        shapes = [(4 * H, D), (4 * H, H), (4 * H,), *filter(None, [peepholes])]
+        weights = [np.zeros(shape) for shape in shapes]
+        lstm.lstm_forward(np.zeros((1, 1, D)), None, None, *weights)
+        return sum(w.size for w in weights)
+
+    plain, diagonal = size(None), size((3, 20))
+    gate = 0.5 ** (1 / 20)
+    bias = math.log(gate / (1 - gate))
+    assert unfolding.sigmoid(bias) ** 20 == pytest.approx(0.5)
+    return {
+        (7, 1): (diagonal, [plain, diagonal + 20, size((60, 20)), diagonal - plain // 4]),
+        (7, 7): (bias, [gate, 0, -bias]),
+    }
+
+
 # Chapter 8
 
 
@@ -283,6 +306,8 @@ def numbers_of_chapter_9():
     }
 
 
+if 7 in CHAPTERS:
+    NUMBERS |= numbers_of_chapter_7()
 if 8 in CHAPTERS:
     NUMBERS |= numbers_of_chapter_8()
 if 9 in CHAPTERS:
@@ -433,6 +458,43 @@ def test_choices_of_chapter_6(rng):
     h, _ = unfolding.rnn_forward(x, None, rng.standard_normal((5, 2)), W, np.zeros(5), "sigmoid")
     bound = (1.5 / 4) ** np.arange(31)
     assert (clipping.lag_norms(h, W, "sigmoid") <= bound[:, None] * (1 + 1e-9)).all()
+
+
+@pytest.mark.skipif(7 not in CHAPTERS, reason="chapter 7 is not there yet")
+def test_choices_of_chapter_7(rng):
+    from unrolled import lstm
+
+    def weights(gates, H=3):
+        return [rng.standard_normal(shape) for shape in ((gates * H, 2), (gates * H, H), gates * H)]
+
+    assert right_choice(7, 2) == "It stays as it is."
+    W_i, W_h, b = weights(4)
+    W_i[:6] = W_h[:6] = 0
+    b[:6] = [-1e3] * 3 + [1e3] * 3  # i = 0, f = 1, whatever is read
+    (_, c), cache = lstm.lstm_forward(
+        rng.standard_normal((50, 1, 2)), None, rng.standard_normal((1, 3)), W_i, W_h, b
+    )
+    dc = np.zeros_like(c)
+    dc[-1] = rng.standard_normal((1, 3))
+    _, _, dc_0, *_ = lstm.lstm_backward((np.zeros_like(dc), dc), cache)
+    np.testing.assert_allclose(dc_0, dc[-1])
+
+    assert right_choice(7, 4).startswith("The input gate hears what comes back along the cells")
+    W_i, W_h, b = weights(4)
+    x, h, c, dh = (rng.standard_normal(shape) for shape in ((1, 2), (1, 3), (1, 3), (1, 3)))
+    _, cache = lstm.lstm_step(x, h, c, W_i, W_h, b)
+    i, g = cache[7], cache[9]
+    db = lstm.lstm_step_backward((dh, np.zeros((1, 3))), cache)[5]
+    assert np.abs(db[:3]).min() > 0, "though nothing comes back along the cells"
+    alone = lstm.lstm_step_backward((np.zeros((1, 3)), dh), cache)[5]
+    np.testing.assert_allclose(alone[:3], (dh * g * i * (1 - i))[0])
+
+    assert right_choice(7, 5) == "Negate the weights and the bias of the gate."
+    x, given = rng.standard_normal((5, 1, 2)), weights(3)
+    negated = [np.concatenate([-W[:3], W[3:]]) for W in given]
+    (h, _), _ = lstm.coupled_forward(x, None, None, *given, computed="i")
+    (same, _), _ = lstm.coupled_forward(x, None, None, *negated, computed="f")
+    np.testing.assert_allclose(h, same)
 
 
 @pytest.mark.skipif(8 not in CHAPTERS, reason="chapter 8 is not there yet")
