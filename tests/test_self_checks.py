@@ -224,6 +224,60 @@ NUMBERS = {
 }
 
 
+# Chapter 7
+
+
+def numbers_of_chapter_7():
+    from unrolled import lstm
+
+    def size(peepholes, D=10, H=20):
+        """The numbers of a layer that takes such weights."""
+        shapes = [(4 * H, D), (4 * H, H), (4 * H,), *filter(None, [peepholes])]
+        weights = [np.zeros(shape) for shape in shapes]
+        lstm.lstm_forward(np.zeros((1, 1, D)), None, None, *weights)
+        return sum(w.size for w in weights)
+
+    plain, diagonal = size(None), size((3, 20))
+    gate = 0.5 ** (1 / 20)
+    bias = math.log(gate / (1 - gate))
+    assert unfolding.sigmoid(bias) ** 20 == pytest.approx(0.5)
+    return {
+        (7, 1): (diagonal, [plain, diagonal + 20, size((60, 20)), diagonal - plain // 4]),
+        (7, 7): (bias, [gate, 0, -bias]),
+    }
+
+
+# Chapter 8
+
+
+def numbers_of_chapter_8():
+    from unrolled import gru
+
+    D, H = 10, 20
+    lstm, torchs = gru.parameter_count("LSTM", D, H), gru.parameter_count("GRU", D, H)
+    block = H * (D + H + 1)
+    return {
+        (8, 3): (lstm - torchs, [block, 2 * block, block + H]),
+        (8, 4): (ways_back(), [3, 2, 1]),
+    }
+
+
+def ways_back():
+    """The copy, and each block of W_h that changes the gradient of the old state beside it."""
+    from unrolled import gru
+
+    rng = np.random.default_rng(8)
+    shapes = (1, 2), (1, 3), (9, 2), (9, 3), (9,), (3,)
+    x, h, W_i, W_h, b, b_n = (rng.standard_normal(shape) for shape in shapes)
+
+    def dh_prev(*blocks):
+        _, cache = gru.gru_step(x, h, W_i, np.repeat(blocks, 3)[:, None] * W_h, b, b_n)
+        return gru.gru_step_backward(np.ones((1, 3)), cache)[1]
+
+    copy = dh_prev(0, 0, 0)
+    return int(copy.any()) + sum(not np.allclose(dh_prev(*one), copy) for one in np.eye(3))
+
+
 # Chapter 9
 
 
@@ -252,6 +306,10 @@ def numbers_of_chapter_9():
     }
 
 
+if 7 in CHAPTERS:
+    NUMBERS |= numbers_of_chapter_7()
+if 8 in CHAPTERS:
+    NUMBERS |= numbers_of_chapter_8()
 if 9 in CHAPTERS:
     NUMBERS |= numbers_of_chapter_9()
 
@@ -400,6 +458,77 @@ def test_choices_of_chapter_6(rng):
     h, _ = unfolding.rnn_forward(x, None, rng.standard_normal((5, 2)), W, np.zeros(5), "sigmoid")
     bound = (1.5 / 4) ** np.arange(31)
     assert (clipping.lag_norms(h, W, "sigmoid") <= bound[:, None] * (1 + 1e-9)).all()
+
+
+@pytest.mark.skipif(7 not in CHAPTERS, reason="chapter 7 is not there yet")
+def test_choices_of_chapter_7(rng):
+    from unrolled import lstm
+
+    def weights(gates, H=3):
+        return [rng.standard_normal(shape) for shape in ((gates * H, 2), (gates * H, H), gates * H)]
+
+    assert right_choice(7, 2) == "It stays as it is."
+    W_i, W_h, b = weights(4)
+    W_i[:6] = W_h[:6] = 0
+    b[:6] = [-1e3] * 3 + [1e3] * 3  # i = 0, f = 1, whatever is read
+    (_, c), cache = lstm.lstm_forward(
+        rng.standard_normal((50, 1, 2)), None, rng.standard_normal((1, 3)), W_i, W_h, b
+    )
+    dc = np.zeros_like(c)
+    dc[-1] = rng.standard_normal((1, 3))
+    _, _, dc_0, *_ = lstm.lstm_backward((np.zeros_like(dc), dc), cache)
+    np.testing.assert_allclose(dc_0, dc[-1])
+
+    assert right_choice(7, 4).startswith("The input gate hears what comes back along the cells")
+    W_i, W_h, b = weights(4)
+    x, h, c, dh = (rng.standard_normal(shape) for shape in ((1, 2), (1, 3), (1, 3), (1, 3)))
+    _, cache = lstm.lstm_step(x, h, c, W_i, W_h, b)
+    i, g = cache[7], cache[9]
+    db = lstm.lstm_step_backward((dh, np.zeros((1, 3))), cache)[5]
+    assert np.abs(db[:3]).min() > 0, "though nothing comes back along the cells"
+    alone = lstm.lstm_step_backward((np.zeros((1, 3)), dh), cache)[5]
+    np.testing.assert_allclose(alone[:3], (dh * g * i * (1 - i))[0])
+
+    assert right_choice(7, 5) == "Negate the weights and the bias of the gate."
+    x, given = rng.standard_normal((5, 1, 2)), weights(3)
+    negated = [np.concatenate([-W[:3], W[3:]]) for W in given]
+    (h, _), _ = lstm.coupled_forward(x, None, None, *given, computed="i")
+    (same, _), _ = lstm.coupled_forward(x, None, None, *negated, computed="f")
+    np.testing.assert_allclose(h, same)
+
+
+@pytest.mark.skipif(8 not in CHAPTERS, reason="chapter 8 is not there yet")
+def test_choices_of_chapter_8(rng):
+    from unrolled import gru
+
+    def states(W_h, b, b_n, reset="after"):
+        H = len(b_n)
+        x, W_i = np.random.default_rng(1).standard_normal((6, 1, 2)), np.ones((3 * H, 2))
+        return gru.gru_forward(x, None, W_i, W_h, b, b_n, reset)[0]
+
+    assert right_choice(8, 1).startswith("A recurrent network whose state is overwritten")
+    W_h, b, b_n = (rng.standard_normal(shape) for shape in ((9, 3), (9,), (3,)))
+    b[3:6] = -1e3  # z = 0
+    changed = W_h.copy()
+    changed[3:6] = 0
+    np.testing.assert_allclose(states(W_h, b, b_n), states(changed, b, b_n))
+    changed[6:] = 0  # now it reads nothing of the past
+    assert not np.allclose(states(W_h, b, b_n), states(changed, b, b_n))
+
+    assert right_choice(8, 2) == "For a network with a single unit and $b_n = 0$."
+    W_h, b = rng.standard_normal((3, 1)), rng.standard_normal(3)
+    forms = [states(W_h, b, np.zeros(1), reset) for reset in gru.RESETS]
+    np.testing.assert_allclose(*forms)
+    W_h, b = rng.standard_normal((9, 3)), rng.standard_normal(9)
+    forms = [states(W_h, b, np.zeros(3), reset) for reset in gru.RESETS]
+    assert not np.allclose(*forms)
+    W_h[:3], b[:3] = 0, 0  # W_i is all ones, so the reset gates are alike
+    forms = [states(W_h, b, np.zeros(3), reset) for reset in gru.RESETS]
+    np.testing.assert_allclose(*forms)
+    assert not np.allclose(*(states(W_h, b, np.ones(3), reset) for reset in gru.RESETS))
+
+    assert right_choice(8, 6).startswith("After twenty steps about 0.29 of it is left")
+    assert round(0.95**20 * 0.8, 2) == 0.29
 
 
 @pytest.mark.skipif(9 not in CHAPTERS, reason="chapter 9 is not there yet")
