@@ -2,7 +2,7 @@
 
 import difflib
 import secrets
-from dataclasses import asdict, fields, replace
+from dataclasses import fields
 from datetime import datetime, timedelta
 from pathlib import Path
 from textwrap import dedent
@@ -141,16 +141,14 @@ def new(lab, now=None):
     )
 
 
-def public(assignment):
-    """What may be kept beside the results: everything but the secret."""
-    told = asdict(assignment)
-    del told["secret"]
-    return told
-
-
-def from_public(told):
-    """The Assignment of what `public` kept; its secret is empty."""
-    return replace(Assignment(**told, secret=""), limits=Limits(**told["limits"]))
+def from_record(told):
+    """The Assignment that a grading record describes, in the lab's order; without its secret."""
+    known = exercises.load(told["lab"])
+    ordered = {
+        key: {name: told[key][name] for name in entries if name in told[key]}
+        for key, entries in (("exercises", known.exercises), ("questions", known.questions))
+    }
+    return Assignment(**told | ordered | {"limits": Limits(**told["limits"]), "secret": ""})
 
 
 def _meant(name, known):
