@@ -12,6 +12,7 @@ from .model import FOR_A_PERSON, Assignment, GradingError, Result
 
 INTAKE = "intake.json"
 BY_HAND = "by-hand.json"
+TO_BE_MARKED = "to be marked"
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,10 @@ class Gradebook:
                 found.append((mark.exercise, f"{mark.ending}: {' '.join(mark.says)}"))
         for name in self.assignment.questions:
             if self.score(result, name) is None:
-                gone = result.texts.get(name) is None
-                found.append((name, "its cell is gone" if gone else "to be marked"))
+                why = "its cell is gone" if result.texts.get(name) is None else TO_BE_MARKED
+                if len({reason for _, reason in found}) == 1 and len(found) >= len(result.marks):
+                    why = found[0][1]  # there was no notebook, or more than one
+                found.append((name, why))
         return found
 
 

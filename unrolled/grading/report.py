@@ -306,7 +306,7 @@ def _open(book):
     for one in book.results:
         reasons = {}
         for name, why in book.open(one):
-            if why != "to be marked":
+            if why != gradebook.TO_BE_MARKED:
                 reasons.setdefault(why, []).append(name)
         if reasons:
             items = [(names, why) for why, names in reasons.items()]
