@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from . import kit
 from .model import GradingError
 
-TRIES = 3
+TRIES = 2
 
 
 @dataclass(frozen=True)

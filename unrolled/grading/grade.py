@@ -62,7 +62,7 @@ def grade(
                 found[index] = old
     left = [index for index in range(len(submissions)) if index not in found]
     hidden = {str(folder), *(str(Path(one.file).resolve().parent) for one in submissions)}
-    work = partial(examine, Job(assignment, tuple(sorted(hidden))))
+    work = partial(examined, Job(assignment, tuple(sorted(hidden))))
     if len(left) < 2 and scheduler is None:
         workers = 1
     executor = executors.choose(workers, scheduler)
@@ -114,6 +114,17 @@ def _key(assignment, submission):
 
 
 # --------------------------------------------------------------------------- one submission
+def examined(job, submission):
+    """`examine`, in which a fault of ours costs nobody a mark, and nobody else theirs."""
+    try:
+        return examine(job, submission)
+    except GradingError:
+        raise
+    except Exception as error:
+        says = f"The grader failed, a person has to look: {type(error).__name__}: {error}"
+        return unfinished(job.assignment, submission, Ending.CRASHED, says)
+
+
 def examine(job, submission: Submission):
     """The Result of one submission: run in a sandbox, judged here."""
     assignment = job.assignment

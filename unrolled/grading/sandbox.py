@@ -3,7 +3,7 @@
 With bubblewrap: namespaces of its own for users, processes, network, IPC and host name; a file
 system of its own, read-only but for a small /tmp in memory; no capabilities. In both kinds the
 process denies itself memory, file size, new processes, programs and sockets (see confine.py), and
-the supervisor here stops it when its time is up, or what it writes is too much. Without bubblewrap
+the supervisor here stops it when its time is up, or when it writes too much. Without bubblewrap
 it can read what the instructor can read: "limits only", which the results say loudly.
 """
 
@@ -172,7 +172,7 @@ class Sandbox:
         return frame
 
     def _too_much(self):
-        return Stop(Ending.CRASHED, f"It handed back more than {self.limits.output_mb} MB.")
+        return Stop(Ending.ERROR, f"It hands back more than {self.limits.output_mb} MB.")
 
     def _receive(self):
         try:
@@ -237,10 +237,10 @@ class Sandbox:
 
     def _look_at_memory(self):
         if self._pid() is not None:
-            with contextlib.suppress(OSError, AttributeError):
+            with contextlib.suppress(OSError):
                 status = Path(f"/proc/{self.pid}/status").read_text()
-                peak = re.search(r"VmHWM:\s+(\d+) kB", status)
-                self.peak_mb = max(self.peak_mb, int(peak[1]) / 1024)
+                peak = re.search(r"VmHWM:\s+(\d+) kB", status)  # none once it has ended
+                self.peak_mb = max(self.peak_mb, int(peak[1]) / 1024 if peak else 0.0)
 
     def close(self):
         """End every process of the sandbox, and remove its folder."""
