@@ -266,6 +266,19 @@ def test_the_imports_are_ours_when_they_are_gone():
     assert taken.notes == ["The cell that gives `np` is gone; the handed-out one was used."]
 
 
+def test_of_a_lab_module_only_what_is_needed_is_imported():
+    work = Work(lab="lab03")
+    given = replace(LAB01, lab="lab03", exercises={"reach": 3}, questions={})
+    handout = answers.Handout.of(select(lab_notebook("lab03"), given)[0], given)
+    work["reach"] = work.cell("reach").source.replace('"""\n', '"""\n    black_box\n')
+    for _ in range(2):  # with the cell of imports, then without it
+        raw, _ = reading.cells(work.bytes())
+        whole = "\n".join(cell.source for cell in answers.take(raw, handout).cells)
+        assert "from unrolled.exercises.lab03 import black_box\n" in whole
+        assert "check" not in whole
+        del work.nb.cells[1]
+
+
 def test_a_name_that_nothing_defines_is_noted():
     taken = take(Work(correlate="def correlate(x, m):\n    return lost(x)\n"))
     assert taken.notes == ["The answers use `lost`, which nothing in the notebook defines."]

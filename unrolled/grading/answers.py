@@ -27,6 +27,7 @@ SHOWS = {"print", "display", "check", "ready", "summary", "help", "len", "type",
 SETS = {"seterr", "seed", "setrecursionlimit", "set_default_dtype", "filterwarnings", "errstate"}
 ACTS_ON_NAMES = {"exec", "setattr", "globals", "delattr"}
 LARGEST_ANSWER = 100_000  # characters of a text
+LAB_MODULE = re.compile(r"unrolled\.exercises\.lab\d\d")
 BUILTIN = set(dir(builtins)) | {"__name__", "__file__", "display", "get_ipython"}
 
 
@@ -414,41 +415,58 @@ def _slice(chosen, pieces, handout, notes):
         if wanted <= kept:
             break
         kept |= wanted
-    ours = _ours(needed, bindings, handout, notes, {places[i][0].number for i in kept})
+    ours = _ours(needed, bindings, handout, notes)
     _note_shared(kept, answers, places, bindings, functions, notes)
     cells = [Cell(source) for source in ours]
     for piece in pieces:
         mine = [i for i in sorted(kept) if places[i][0] is piece]
-        cells += _cells(
-            piece, [(places[i][1], _answers(places[i][1], functions, i in answers)) for i in mine]
-        )
+        named = [
+            (places[i][1], _answers(places[i][1], functions) if i in answers else None)
+            for i in mine
+        ]
+        cells += _cells(piece, named, needed)
     return tuple(cells)
 
 
-def _answers(statement, functions, is_answer):
-    names = sorted(functions[name] for name in statement.bound & functions.keys())
-    return names[0] if is_answer and names else None
+def _answers(statement, functions):
+    """The exercise that a statement answers."""
+    return next(functions[name] for name in sorted(statement.bound & functions.keys()))
 
 
-def _cells(piece, kept):
-    """The kept statements of a piece; those left out become blank lines, so that lines count on."""
+def _cells(piece, kept, needed):
+    """The kept statements of a piece, [(statement, exercise or None)], as Cells."""
     names = list(dict.fromkeys(name for _, name in kept if name))
     if len(names) < 2:
-        return [Cell(_blanked(piece, [one for one, _ in kept]), *names)] if kept else []
-    return [Cell(_blanked(piece, [one]), name) for one, name in kept]
+        return [Cell(_blanked(piece, [one for one, _ in kept], needed), *names)] if kept else []
+    return [Cell(_blanked(piece, [one], needed), name) for one, name in kept]
 
 
-def _blanked(piece, statements):
+def _blanked(piece, statements, needed):
+    """Statements on their own lines; those left out become blank lines, so that lines count on."""
     lines = piece.source.split("\n")
     wanted = {line for one in statements for line in range(one.first, one.last + 1)}
     for one in [*piece.statements, *piece.statements[::-1]]:  # what shares a line with them
         if wanted & {one.first, one.last}:
             wanted |= {*range(one.first, one.last + 1)}
-    last = max(wanted)
-    return "\n".join(lines[n - 1] if n in wanted else "" for n in range(1, last + 1)) + "\n"
+    for one in statements:
+        text = _only(one.node, needed)
+        if text and not any(
+            other is not one and {other.first, other.last} & {one.first, one.last}
+            for other in piece.statements
+        ):
+            lines[one.first - 1 : one.last] = [text, *[""] * (one.last - one.first)]
+    return "\n".join(lines[n - 1] if n in wanted else "" for n in range(1, max(wanted) + 1)) + "\n"
 
 
-def _ours(needed, bindings, handout, notes, cells):
+def _only(node, needed):
+    """An import from a lab's checks, without the checks: the sandbox does not have them."""
+    if not isinstance(node, ast.ImportFrom) or not LAB_MODULE.fullmatch(node.module or ""):
+        return None
+    aliases = [alias for alias in node.names if (alias.asname or alias.name) in needed]
+    return ast.unparse(ast.ImportFrom(node.module, aliases, node.level)) if aliases else "pass"
+
+
+def _ours(needed, bindings, handout, notes):
     """Handed-out statements for names that the student's notebook does not bind any more."""
     sources, names = [], set()
     gone = {name for name in needed if name not in bindings and name not in BUILTIN}
@@ -461,7 +479,7 @@ def _ours(needed, bindings, handout, notes, cells):
         if not found:
             break
         for one in found:
-            sources.append(ast.unparse(one.node))
+            sources.append(_only(one.node, gone) or ast.unparse(one.node))
             names |= one.bound
             gone |= one.read - bindings.keys() - BUILTIN
     if names & needed:
