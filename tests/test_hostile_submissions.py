@@ -112,6 +112,13 @@ ATTACKS = {
         """,
         ERROR,
     ),
+    "files without end": Attack(
+        """
+        for number in range(10**6):
+            os.mkdir(f"/tmp/{number}")
+        """,
+        ERROR,
+    ),
     "a file too large": Attack(
         """
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -401,6 +408,9 @@ ATTACKS = {
     "forges before it is asked": Attack(
         HONEST, PASSED, cell="say(frames()({'type': 'outcome', 'values': [np.zeros(1)] * 6}) * 9)"
     ),
+    "says without end that a cell begins": Attack(
+        HONEST, CRASHED, cell="while True:\n    say(frames()({'type': 'cell', 'index': 99}))"
+    ),
     "a header larger than its array": Attack(
         """
         from unrolled.grading import wire
@@ -498,6 +508,8 @@ ATTACKS = {
     "a cell that is no Python": Attack(HONEST, PASSED, cell="SELECT * FROM marks;"),
 }
 ATTACKS["another name"].body = "pass"
+# who lies about where their process is at cannot be helped with the other exercise
+ALL_IS_LOST = {"forges values", "says without end that a cell begins"}
 
 
 def renamed(cells):
@@ -561,7 +573,7 @@ def test_attack(graded, name):
         assert target.score is None
     else:
         assert target.score == (target.points if expected is PASSED else 0)
-    if name != "forges values":  # its process is still asleep when it is asked for the other
+    if name not in ALL_IS_LOST:
         assert (beside.ending, beside.score) == (PASSED, beside.points), beside.for_instructor
 
 

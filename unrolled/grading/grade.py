@@ -87,10 +87,12 @@ def grade(
 
 def _prepared(results_folder, submissions):
     folder = Path(results_folder).resolve()
-    students = [submission.student for submission in submissions]
-    for student in students:
-        if students.count(student) > 1:
-            raise GradingError(f"two submissions of {student!r} were given: decide which counts")
+    students = set()
+    for submission in submissions:
+        if submission.student in students:
+            says = f"two submissions of {submission.student!r} were given: decide which counts"
+            raise GradingError(says)
+        students.add(submission.student)
     try:
         (folder / results.FOLDER).mkdir(parents=True, exist_ok=True)
         os.chmod(folder, 0o700)
@@ -121,8 +123,11 @@ def examined(job, submission):
     except GradingError:
         raise
     except Exception as error:
-        says = f"The grader failed, a person has to look: {type(error).__name__}: {error}"
-        return unfinished(job.assignment, submission, Ending.CRASHED, says)
+        says, detail = (
+            "Grading it failed, and a person has to look.",
+            f"{type(error).__name__}: {error}",
+        )
+        return unfinished(job.assignment, submission, Ending.CRASHED, says, detail)
 
 
 def examine(job, submission: Submission):
@@ -161,8 +166,9 @@ def _examined(session, exercise, points, drawn, limits, lines):
         try:
             made = mark(exercise, points, cases, outcome, lines)
         except Exception as error:  # a fault of ours is no zero of theirs
-            says = f"The judge failed: {type(error).__name__}: {error}"
-            made = ended(exercise.name, points, Ending.CRASHED, says)
+            detail = f"{type(error).__name__}: {error}"
+            says = "Judging it failed, and a person has to look."
+            made = ended(exercise.name, points, Ending.CRASHED, says, detail)
         if made.ending is not Ending.PASSED:
             break
     return replace(made, seconds=round(seconds, 4), memory_mb=round(memory, 1))
@@ -173,9 +179,10 @@ def _cases(lab, exercise, seed):
     return load(lab).exercises[exercise].draw(seed)
 
 
-def unfinished(assignment, submission, ending, says):
+def unfinished(assignment, submission, ending, says, detail=""):
     """The Result of a submission that was not run."""
-    marks = [ended(name, points, ending, says) for name, points in assignment.exercises.items()]
+    given = assignment.exercises.items()
+    marks = [ended(name, points, ending, says, detail) for name, points in given]
     return _result(submission, marks)
 
 

@@ -35,7 +35,7 @@ def mark(exercise, points, cases, outcome, lines=frozenset()):
     lines:   the lines of the student's cells, stripped; one of them may be quoted back
     """
     if isinstance(outcome, Stop):
-        return ended(exercise.name, points, outcome.ending, outcome.says)
+        return ended(exercise.name, points, outcome.ending, outcome.says, outcome.detail)
     with errstate(all="ignore"):  # known mistakes may divide by zero
         verdict = judge(exercise, cases, outcome)
     if not verdict.passed:
@@ -50,10 +50,11 @@ def mark(exercise, points, cases, outcome, lines=frozenset()):
     )
 
 
-def ended(name, points, ending, says):
-    """The Mark of an exercise that was not judged."""
+def ended(name, points, ending, says, detail=""):
+    """The Mark of an exercise that was not judged; `detail` is for the instructor alone."""
     score = None if ending in FOR_A_PERSON else 0
-    return Mark(name, ending, points, score, says=(says,), for_instructor=_steady(says))
+    whole = _steady(f"{says} ({detail})" if detail else says)
+    return Mark(name, ending, points, score, says=(says,), for_instructor=whole)
 
 
 def _failed(exercise, points, verdict, outcome, lines):

@@ -30,8 +30,10 @@ from .model import Ending, GradingError
 
 BUBBLEWRAP, LIMITS_ONLY = "bubblewrap", "limits only"
 PAUSE = 0.02  # seconds between two looks at the clock
-WALL = 3.0  # a process may wait that many times as long as it may compute
-WALL_EXTRA = 2.0  # seconds
+# A process may be idle for longer than it may compute. Where it only waits for a core, on a machine
+# that is busy, no time counts: that would make a verdict depend on what else is running.
+IDLE, IDLE_EXTRA = 3.0, 2.0  # times as long, and seconds
+FILES = 10_000  # in its own folder: each takes memory that counts nowhere
 START = 120.0  # seconds until the worker is there, on a machine that is busy
 KIT = "/kit"  # where the kit is in the sandbox
 ENVIRONMENT = {
@@ -52,6 +54,7 @@ class Stop:
 
     ending: Ending
     says: str
+    detail: str = ""  # for the instructor
 
 
 class Sandbox:
@@ -70,8 +73,13 @@ class Sandbox:
         os.set_blocking(self.process.stdout.fileno(), False)
 
     def _start(self, hidden):
+        folder = None
+        if self.kind == LIMITS_ONLY:
+            self.scratch = folder = tempfile.mkdtemp(prefix="unrolled-")
+            # a copy of its own: nothing else keeps it from writing there
+            shutil.copytree(kit.folder(), folder, dirs_exist_ok=True)
         arguments = {
-            "package": KIT if self.kind == BUBBLEWRAP else str(kit.folder()),
+            "package": KIT if self.kind == BUBBLEWRAP else folder,
             "paths": _site_folders(),
             "limits": {
                 "memory": self.limits.memory_mb << 20,
@@ -82,15 +90,12 @@ class Sandbox:
         }
         worker = f"{arguments['package']}/unrolled/grading/worker.py"
         command = [sys.executable, "-I", "-B", worker, json.dumps(arguments)]
-        environment, passed, folder = dict(ENVIRONMENT), (), None
+        environment, passed = dict(ENVIRONMENT), ()
         if self.kind == BUBBLEWRAP:
             self.info, write = os.pipe()
             passed = (write,)
             command = [*_bubblewrap(self.limits, hidden), "--info-fd", str(write), "--", *command]
         else:
-            self.scratch = folder = tempfile.mkdtemp(prefix="unrolled-")
-            for path in kit.fonts():
-                shutil.copy(path, folder)
             environment |= dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), folder)
         try:
             return subprocess.Popen(
@@ -116,8 +121,8 @@ class Sandbox:
 
         seconds: of computing; waiting may take longer. After a Stop the sandbox is closed.
         """
-        began, used = time.monotonic(), self._cpu()
-        wall, data = WALL * seconds + WALL_EXTRA, b""
+        began, used, waited = time.monotonic(), self._cpu(), self._waited()
+        idle, data = IDLE * seconds + IDLE_EXTRA, b""
         if message is not None:
             data = wire.pack(message)
             data = memoryview(wire.LENGTH.pack(len(data)) + data)
@@ -136,10 +141,15 @@ class Sandbox:
                         ready.unregister(self.process.stdin)
                 if isinstance(frame, Stop):
                     break
-                now = self._cpu()
-                if now - used > seconds or time.monotonic() - began > wall:
+                past = time.monotonic() - began
+                if past > idle:
+                    past -= self._waited() - waited
+                if self._cpu() - used > seconds or past > idle:
                     says = f"It did not finish within {seconds:g} s of computing."
                     frame = Stop(Ending.TIMED_OUT, says)
+                    break
+                if self._files() > FILES:
+                    frame = Stop(Ending.ERROR, f"It makes more than {FILES:,} files.")
                     break
         self.seconds = max(0.0, self._cpu() - used)
         self._look_at_memory()
@@ -149,12 +159,12 @@ class Sandbox:
         try:
             answer = wire.unpack(frame)
         except wire.Unreadable as error:
-            answer = None
-            reason = str(error)
+            answer, detail = None, str(error)
+        else:
+            detail = "no message"
         if not isinstance(answer, dict) or not isinstance(answer.get("type"), str):
             self.close()
-            reason = reason if answer is None else "no message"
-            return Stop(Ending.CRASHED, f"What it handed back cannot be read: {reason}.")
+            return Stop(Ending.CRASHED, "What it handed back cannot be read.", detail)
         return answer
 
     def _frame(self):
@@ -234,6 +244,24 @@ class Sandbox:
             return time.clock_gettime((~pid << 3) | 2)  # Linux: the clock of another process
         except (OSError, OverflowError, AttributeError):
             return 0.0
+
+    def _waited(self):
+        """Seconds its threads, together, were ready to run and had no core."""
+        total = 0
+        if self._pid() is not None:
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                for task in os.listdir(f"/proc/{self.pid}/task"):
+                    text = Path(f"/proc/{self.pid}/task/{task}/schedstat").read_text()
+                    total += int(text.split()[1])
+        return total / 1e9
+
+    def _files(self):
+        """How many files there are in its folder."""
+        if self.kind == BUBBLEWRAP and self._pid() is not None:
+            with contextlib.suppress(OSError):
+                found = os.statvfs(f"/proc/{self.pid}/root/tmp")
+                return found.f_files - found.f_ffree
+        return 0
 
     def _look_at_memory(self):
         if self._pid() is not None:
@@ -334,16 +362,28 @@ def _bubblewrap(limits, hidden):
         elif os.path.isdir(path):
             command += ["--ro-bind", path, path]
     command += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
-    for path in (str(kit.PACKAGE), *map(os.path.realpath, hidden)):
-        # a package or results that lie in a folder which is shown
-        if os.path.isdir(path) and any(_inside(path, one) for one in shown):
-            command += ["--tmpfs", path, "--remount-ro", path]
+    for path in _covered(hidden, shown):
+        command += ["--tmpfs", path, "--remount-ro", path]
     command += ["--ro-bind", str(kit.folder()), KIT]
     command += ["--dev", "/dev", "--remount-ro", "/dev"]
     command += ["--size", str(limits.file_mb << 20), "--tmpfs", "/tmp"]
     for path in kit.fonts():
         command += ["--ro-bind", str(path), f"/tmp/{path.name}"]
     return [*command, "--remount-ro", "/", "--chdir", "/tmp"]
+
+
+def _covered(hidden, shown):
+    """What has to be hidden although it lies in a folder that is shown."""
+    own = [kit.PACKAGE, *(kit.PACKAGE.parent / name for name in ("solutions", "tests", ".git"))]
+    needed = [sysconfig.get_path("stdlib"), *_site_folders(), os.path.realpath(sys.executable)]
+    paths = {os.path.realpath(path) for path in (*own, os.getcwd(), *hidden)}
+    return sorted(
+        path
+        for path in paths
+        if os.path.isdir(path)
+        and any(_inside(path, one) for one in shown)
+        and not any(_inside(one, path) for one in needed)
+    )
 
 
 def _inside(path, folder):

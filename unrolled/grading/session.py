@@ -67,13 +67,15 @@ class Session:
         """A sandbox in which the cells have been executed, or a reason to give up."""
         while self.hopeless is None:
             self.box, at = self._ready(), None
-            reply = self.box.ask(
-                {"cells": self.cells, "skip": sorted(self.stopped)}, self.limits.start_seconds
-            )
-            while not isinstance(reply, Stop) and reply["type"] == "cell":
+            left = self.limits.start_seconds
+            reply = self.box.ask({"cells": self.cells, "skip": sorted(self.stopped)}, left)
+            for _ in self.cells:  # each says that it begins
+                if isinstance(reply, Stop) or reply["type"] != "cell":
+                    break
                 index = reply.get("index")
                 at = index if type(index) is int and 0 <= index < len(self.cells) else None
-                reply = self.box.ask(None, self.limits.start_seconds)
+                left = max(0.0, left - self.box.seconds)
+                reply = self.box.ask(None, left)
             if not isinstance(reply, Stop) and reply["type"] == "started":
                 return
             if not isinstance(reply, Stop):
@@ -81,7 +83,8 @@ class Session:
                 if not isinstance(reply, Stop):
                     reply = Stop(Ending.CRASHED, "Its cells answered before they were asked.")
             self._drop()
-            reply = Stop(reply.ending, f"While the cells were executed: {reply.says}")
+            says = f"While the cells were executed: {reply.says}"
+            reply = Stop(reply.ending, says, reply.detail)
             if at is None or at in self.stopped or len(self.stopped) == BROKEN_CELLS:
                 self.hopeless = reply
             else:

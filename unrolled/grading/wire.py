@@ -16,7 +16,8 @@ from numpy.lib import format as npy
 
 NUMERIC = "biufc"
 MEMBERS = 64  # arrays in a file: one of each dtype, and the tree
-LEAVES = 1_000_000
+LEAVES = 100_000
+DIMENSIONS = 32
 LENGTH = struct.Struct(">Q")
 
 
@@ -87,7 +88,7 @@ def _unpack(data):
         kind, *rest = node
         if kind == "array":
             dtype, shape = rest
-            if not all(type(n) is int and n >= 0 for n in shape):
+            if len(shape) > DIMENSIONS or not all(type(n) is int and 0 <= n < 2**40 for n in shape):
                 raise Unreadable("a shape that is none")
             pool, size = flat[dtype], prod(shape)
             start, pool[1] = pool[1], pool[1] + size
