@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import submissions as made
+from grading_runs import dies_if_bad, dies_once
 from submissions import IMPORTS, answers, assignment, submission
 
 from unrolled.exercises import load
@@ -66,10 +67,26 @@ def files(folder):
 
 @pytest.fixture(scope="module")
 def honest(tmp_path_factory):
-    """The class, graded in one go: (submissions, expected, results, folder)."""
+    """The class, graded in a run that is killed half-way and started again.
+
+    Returns (submissions, expected, results, folder, names of the files at the time of the kill).
+    """
     handed, expected = class_of()
     folder = tmp_path_factory.mktemp("honest")
-    return handed, expected, grade(assignment(LAB), handed, folder), folder
+    script = Path(__file__).with_name("grading_runs.py")
+    with subprocess.Popen([sys.executable, str(script), str(folder)]) as process:
+        deadline = time.monotonic() + 600
+        while len(list((folder / results.FOLDER).glob("*.json"))) < STUDENTS // 2:
+            assert process.poll() is None, "it ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+    time.sleep(1.5)  # its workers notice, and end
+    done, seen = set(files(folder)), []
+    graded = grade(assignment(LAB), handed, folder, progress=lambda *told: seen.append(told))
+    assert STUDENTS // 2 <= len(done) < STUDENTS
+    assert len(seen) == STUDENTS - len(done)
+    return handed, expected, graded, folder, done
 
 
 # --------------------------------------------------------------------------- an honest class
@@ -82,7 +99,7 @@ def test_everything_occurs_in_the_class():
 
 
 def test_an_honest_class_gets_exactly_what_it_earned(honest):
-    handed, expected, graded, _ = honest
+    handed, expected, graded, *_ = honest
     assert [result.student for result in graded] == [one.student for one in handed]
     assert verdicts(graded) == expected
     for result in graded:
@@ -90,31 +107,29 @@ def test_an_honest_class_gets_exactly_what_it_earned(honest):
             assert mark.score == (mark.points if mark.ending is Ending.PASSED else 0)
 
 
-def test_a_run_that_was_killed_goes_on_where_it_stopped(honest, tmp_path):
-    """SIGKILL to the whole run; the second one grades the rest, and the bytes are the same."""
-    _, _, graded, folder = honest
-    script = Path(__file__).with_name("run_class.py")
-    half = tmp_path / "half"
-    command = [sys.executable, str(script), str(half)]
-    with subprocess.Popen(command, start_new_session=True) as process:
-        deadline = time.monotonic() + 300
-        while len(list((half / results.FOLDER).glob("*.json"))) < 20:
-            assert process.poll() is None, "it ended before it could be killed"
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        os.kill(process.pid, signal.SIGKILL)
-    time.sleep(1.5)  # its workers notice, and end
-    done = files(half)
-    assert 20 <= len(done) < STUDENTS
-    seen = []
-    again = grade(assignment(LAB), class_of()[0], half, progress=lambda *told: seen.append(told))
-    assert len(seen) == STUDENTS - len(done)
-    assert again == graded
-    assert files(half) == files(folder)
+def test_a_killed_run_and_a_dask_cluster_give_the_same_bytes(honest, tmp_path):
+    """As a run that nobody interrupts, for students graded before and after the kill."""
+    distributed = pytest.importorskip("distributed")
+    handed, _, graded, folder, done = honest
+    before = [i for i, one in enumerate(handed) if results.path(folder, one.student).name in done]
+    after = [i for i in range(STUDENTS) if i not in before]
+    some = sorted([*before[:8], *after[-8:]])
+    chosen, whole = [handed[i] for i in some], files(folder)
+    options = {"dashboard_address": None, "threads_per_worker": 2, "processes": False}
+    with distributed.LocalCluster(n_workers=1, **options) as cluster:
+        address = cluster.scheduler_address
+        assert grade(assignment(LAB), chosen, tmp_path / "dask", scheduler=address) == [
+            graded[i] for i in some
+        ]
+    assert grade(assignment(LAB), chosen, tmp_path / "local", workers=1) == [
+        graded[i] for i in some
+    ]
+    assert files(tmp_path / "dask") == files(tmp_path / "local")
+    assert files(tmp_path / "local").items() <= whole.items()
 
 
 def test_nothing_is_graded_twice(honest):
-    handed, _, graded, folder = honest
+    handed, _, graded, folder, _ = honest
     seen = []
     assert grade(assignment(LAB), handed, folder, progress=lambda *a: seen.append(a)) == graded
     assert not seen
@@ -123,19 +138,8 @@ def test_nothing_is_graded_twice(honest):
     assert all(mark.memory_mb > 0 for one in stored.values() for mark in one.marks)
 
 
-def test_a_dask_cluster_gives_the_same(honest, tmp_path):
-    distributed = pytest.importorskip("distributed")
-    handed, _, graded, folder = honest
-    options = {"dashboard_address": None, "threads_per_worker": 2, "processes": False}
-    with distributed.LocalCluster(n_workers=1, **options) as cluster:
-        again = grade(assignment(LAB), handed[:20], tmp_path, scheduler=cluster.scheduler_address)
-    assert again == graded[:20]
-    whole = files(folder)
-    assert all(whole[name] == content for name, content in files(tmp_path).items())
-
-
 def test_the_record_tells_all_but_the_secret(honest):
-    *_, folder = honest
+    folder = honest[3]
     text = (folder / results.RECORD).read_text()
     told = json.loads(text)
     assert made.SECRET not in text
@@ -288,19 +292,6 @@ def test_a_full_disk_stops_the_run(tmp_path, monkeypatch):
         one((IMPORTS, right()), tmp_path)
 
 
-def dies_once(path):
-    if not Path(path).exists():
-        Path(path).touch()
-        os._exit(1)
-    return "done"
-
-
-def dies(task):
-    if task == "bad":
-        os._exit(1)
-    return task
-
-
 def test_a_grading_process_that_dies_is_tried_again(tmp_path):
     tasks = [str(tmp_path / "one"), str(tmp_path / "two")]
     done = dict(executors.Processes(2).run(dies_once, tasks))
@@ -308,7 +299,7 @@ def test_a_grading_process_that_dies_is_tried_again(tmp_path):
 
 
 def test_a_grading_process_that_always_dies_costs_one_student():
-    done = dict(executors.Processes(2).run(dies, ["a", "bad", "c", "d"]))
+    done = dict(executors.Processes(2).run(dies_if_bad, ["a", "bad", "c", "d"]))
     assert Counter(type(result) for result in done.values()) == {str: 3, executors.Lost: 1}
     assert isinstance(done[1], executors.Lost)
 

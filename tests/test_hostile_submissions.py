@@ -576,7 +576,7 @@ def test_students_are_not_told_the_cases(graded):
     for result in graded.values():
         for mark in result.marks:
             told = " ".join(mark.says)
-            assert "Told" not in told
+            assert not re.search(r"Told\d", told)
             assert "the inputs were" not in told
             assert not re.search(r"\d\.\d", re.sub("`.*?`|within 0.5 s", "", told))
 

@@ -128,7 +128,7 @@ class Dask:
                 for index, task in enumerate(tasks)
             }
             try:
-                for future in completed(list(futures)):
+                for future in completed(list(futures), loop=client.loop):
                     index, error = futures[future], future.exception()
                     if error is None:
                         yield index, future.result()

@@ -10,6 +10,7 @@ import compileall
 import contextlib
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -52,15 +53,16 @@ _guard.watch_package("unrolled")
 '''
 
 
-_made = None
+_made, _making = None, threading.Lock()
 
 
 def folder():
     """A folder with the package for the sandbox, made once in a process and removed at its end."""
     global _made
-    if _made is None:
-        _made = _make()
-    return _made
+    with _making:
+        if _made is None:
+            _made = _make()
+        return _made
 
 
 def use(made):
