@@ -42,10 +42,12 @@ def solutions(lab="lab01"):
 class Work:
     """A student's notebook: the lab, solved or as handed out, to be changed."""
 
-    def __init__(self, lab="lab01", solved=True, **sources):
-        self.nb = copy.deepcopy(_lab(lab))
-        for name, source in ((solutions(lab) if solved else {}) | sources).items():
-            self[name] = source
+    def __init__(self, lab="lab01", solved=True, nb=None, **sources):
+        self.nb = copy.deepcopy(nb or _lab(lab))
+        there = {role(cell)[1] for cell in self.nb.cells}
+        given = (solutions(lab) if solved else {}) | sources
+        for name in given.keys() & there:
+            self[name] = given[name]
 
     def place(self, name):
         """The index of the cell that holds the answer to an exercise or a question."""

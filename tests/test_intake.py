@@ -524,6 +524,16 @@ def test_two_notebooks_of_one_student(tmp_path):
     assert found["rest"].file.name == "lab.ipynb"
 
 
+def test_the_submitted_folder_of_nbgrader(tmp_path):
+    for student in ("alice", "bob"):
+        Work().write(tmp_path / student / "week1/week1.ipynb")
+        Work(lab="lab02").write(tmp_path / student / "week2/week2.ipynb")
+        (tmp_path / student / "week1/timestamp.txt").write_text("2027-01-31 12:00:00 UTC")
+    for one in intake.collect(tmp_path, LAB01):
+        assert one.endings == {}
+        assert one.file.name == "week1.ipynb"
+
+
 def test_what_is_no_plain_file_is_refused(tmp_path):
     secret = tmp_path / "secret.ipynb"
     Work().write(secret)

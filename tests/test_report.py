@@ -13,6 +13,7 @@ from test_site import AXE, SWITCHES, find_chromium
 
 from unrolled.grading import gradebook, marking, report, results, similarity, tables
 from unrolled.grading.fingerprint import fingerprint
+from unrolled.grading.intake import LOOKS_ALIKE
 from unrolled.grading.model import Ending, GradingError
 
 OWN = """
@@ -31,7 +32,12 @@ def transposed_conv(y, w, stride, L):
 CLASS = [
     result("Ada Lovelace_11", correlate="flipped filter", late=True, texts={"spikes": ""}),
     result("Bob_12", correlate="flipped filter", causal_conv="one step late"),
-    result("Cy_13", correlate=Ending.MISSING, notes=("Cell `4` <i>moved</i>.",), code=OWN),
+    result(
+        "Cy_13",
+        correlate=Ending.MISSING,
+        notes=("Cell `4` <i>moved</i>.", f"{LOOKS_ALIKE} Hy_16."),
+        code=OWN,
+    ),
     result("Dora_14", correlate=Ending.CRASHED, causal_conv=Ending.NOT_ATTEMPTED),
     result(
         EVIL,
@@ -199,6 +205,8 @@ def test_feedback_tells_what_it_may(folder, out):
     cy = pages[results.path(".", "Cy_13").with_suffix(".html").name]
     assert "17 of 20 points so far" in cy
     assert "a person will look at it" in cy
+    assert "Hy_16" not in whole
+    assert "Hy_16" in (out / "class.html").read_text()
     assert "Cell <code>4</code> &lt;i&gt;moved&lt;/i&gt;." in cy
 
 

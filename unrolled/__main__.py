@@ -33,13 +33,13 @@ def main():
     """Hand out a lab, grade what comes back, report the marks.
 
     \b
-    python -m unrolled assign --new lab01 > week3.yml    an assignment to edit
-    python -m unrolled assign week3.yml handout          what students get
-    python -m unrolled collect week3.yml submissions     what came back; nothing is run
-    python -m unrolled grade week3.yml submissions results
-    python -m unrolled marks collect results marking     texts to mark by hand
-    python -m unrolled marks read results marking/marks.csv
-    python -m unrolled report results reports            tables, feedback, class page
+    assign --new lab01 > week3.yml       an assignment, to edit
+    assign week3.yml handout             what students get
+    collect week3.yml submissions        what came back; nothing is run
+    grade week3.yml submissions results
+    marks collect results marking        texts, to mark by hand
+    marks read results marking/marks.csv
+    report results reports               tables, feedback, class page
 
     The page "For instructors" of the book walks through a class.
     """
@@ -142,7 +142,7 @@ def grade(assignment, submissions, results, workers, scheduler, again):
     for one in graded:
         for mark in one.marks:
             counts[mark.ending] = counts.get(mark.ending, 0) + 1
-    for ending, count in sorted(counts.items(), key=lambda item: -item[1]):
+    for ending, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
         click.echo(f"{count:6} {ending}")
     open_ = sum(any(mark.ending in FOR_A_PERSON for mark in one.marks) for one in graded)
     click.echo(f"{len(graded)} students graded into {results}")

@@ -31,6 +31,7 @@ MOODLE = re.compile(
 )
 # Canvas: "lastnamefirst_LATE_12345_67890_lab-2.ipynb"; the first number is the student's.
 CANVAS = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<id>\d+)_\d+_(?P<file>.+)", re.DOTALL)
+LOOKS_ALIKE = "The name looks like another student's:"  # for the instructor only
 OUTSIDE = "its path leads out of the archive; it was not opened"
 JUNK = re.compile(r"\..*|__MACOSX|__pycache__|Thumbs\.db|desktop\.ini", re.IGNORECASE)
 # files that instructors keep beside submissions
@@ -393,7 +394,7 @@ def _alike(submissions):
     return [
         replace(
             one,
-            notes=(*one.notes, f"The name looks like another student's: {', '.join(others)}."),
+            notes=(*one.notes, f"{LOOKS_ALIKE} {', '.join(others)}."),
         )
         if (others := [name for name in looks[_looks(one.student)] if name != one.student])
         else one

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from unrolled.authoring.notebooks import write_atomically
@@ -10,6 +11,7 @@ from unrolled.authoring.notebooks import write_atomically
 from . import gradebook, pages, results, similarity, tables
 from .fingerprint import fingerprint
 from .handout import due_in_words
+from .intake import LOOKS_ALIKE
 from .model import Ending, GradingError
 from .notebook import EXERCISE, lab_notebook, role
 
@@ -222,7 +224,7 @@ def feedback_page(book, one, address=None):
     return pages.render(
         "feedback.html.jinja",
         title=_title(book),
-        result=one,
+        result=replace(one, notes=_for_student(one.notes)),
         total=book.total(one),
         known=sum(score for score in scores.values() if score is not None),
         points=sum(book.maxima.values()),
@@ -248,6 +250,11 @@ def feedback_page(book, one, address=None):
         chapter=book.lab.chapter,
         address=address,
     )
+
+
+def _for_student(notes):
+    """Notes without those that name another student."""
+    return tuple(note for note in notes if not note.startswith(LOOKS_ALIKE))
 
 
 def class_page(book, feedback, address=None):
