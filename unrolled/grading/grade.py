@@ -217,7 +217,7 @@ class _Shown:
     def next(self, student):
         self.done += 1
         if self.bar is not None:
-            self.bar.update(self.done, f"grading, last: {student[:30]}")
+            self.bar.update(self.done, "grading")
         else:
             self.function(self.done, self.total, student)
 

@@ -8,7 +8,7 @@ from functools import cache
 from importlib import metadata
 
 from .. import exercises
-from . import kit, sandbox
+from . import confine, kit, sandbox
 from .seeds import SEEDS, seeds
 
 VERSIONS = ("numpy", "torch", "scipy", "unrolled")
@@ -61,6 +61,7 @@ def record(assignment, results, started, finished, repeated, executor):
         "labs": exercises.names(),
         "sandbox": sorted({result.sandbox for result in results}),
         "why_limits_only": sandbox.why_limited(),
+        "system_calls_denied": platform.machine() in confine.MACHINES,
         "seeds_per_exercise": SEEDS,
         "seeds": drawn,
         "submissions": len(results),

@@ -66,7 +66,7 @@ class Sandbox:
     def __init__(self, limits, hidden=()):
         self.kind, self.limits = kind(), limits
         self.seconds = self.peak_mb = 0.0
-        self.buffer, self.received = bytearray(), 0
+        self.buffer = bytearray()
         self.scratch = self.pid = self.first = self.info = None
         self.process = self._start(tuple(hidden))
         os.set_blocking(self.process.stdin.fileno(), False)
@@ -145,7 +145,7 @@ class Sandbox:
                 if past > idle:
                     past -= self._waited() - waited
                 if self._cpu() - used > seconds or past > idle:
-                    says = f"It did not finish within {seconds:g} s of computing."
+                    says = f"It did not finish within {seconds:g} s."
                     frame = Stop(Ending.TIMED_OUT, says)
                     break
                 if self._files() > FILES:
@@ -376,7 +376,9 @@ def _covered(hidden, shown):
     """What has to be hidden although it lies in a folder that is shown."""
     own = [kit.PACKAGE, *(kit.PACKAGE.parent / name for name in ("solutions", "tests", ".git"))]
     needed = [sysconfig.get_path("stdlib"), *_site_folders(), os.path.realpath(sys.executable)]
-    paths = {os.path.realpath(path) for path in (*own, os.getcwd(), *hidden)}
+    with contextlib.suppress(OSError):  # a folder that was removed
+        own.append(os.getcwd())
+    paths = {os.path.realpath(path) for path in (*own, *hidden)}
     return sorted(
         path
         for path in paths
