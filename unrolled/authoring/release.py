@@ -104,6 +104,23 @@ def _labs(root):
 
 def lab(solution, root=ROOT):
     """The lab of one solution: (text of the .ipynb, {name of exercise or question: its cell})."""
+    nb, graded = annotated(solution, root)
+    try:
+        for preprocessor in PREPROCESSORS:
+            nb, _ = preprocessor(parent=None, config=CONFIG).preprocess(nb, {})
+        nbformat.validate(nb)
+    except (ValidationError, nbformat.ValidationError, RuntimeError) as error:
+        raise solution.error(f"nbgrader refuses it: {error}; mend what it names") from None
+    for cell, _ in graded.exercises.values():
+        _require_stub(solution, cell, nb.cells[cell.index].source)
+    return nbformat.writes(nb) + "\n", graded.names
+
+
+def annotated(solution, root=ROOT):
+    """A solution as nbgrader's source: (notebook with its answers, what counts in it).
+
+    Raises AuthoringError where it cannot be released.
+    """
     for cell in solution.cells:
         _require_known_tags(solution, cell)
         _require_markers(solution, cell)
@@ -118,15 +135,7 @@ def lab(solution, root=ROOT):
             raw.metadata["tags"] = kept
         if cell.index in metadata:
             raw.metadata["nbgrader"] = metadata[cell.index]
-    try:
-        for preprocessor in PREPROCESSORS:
-            nb, _ = preprocessor(parent=None, config=CONFIG).preprocess(nb, {})
-        nbformat.validate(nb)
-    except (ValidationError, nbformat.ValidationError, RuntimeError) as error:
-        raise solution.error(f"nbgrader refuses it: {error}; mend what it names") from None
-    for cell, _ in graded.exercises.values():
-        _require_stub(solution, cell, nb.cells[cell.index].source)
-    return nbformat.writes(nb) + "\n", graded.names
+    return nb, graded
 
 
 def _require_known_tags(solution, cell):

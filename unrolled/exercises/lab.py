@@ -1,6 +1,7 @@
 """A lab: its exercises, and the three functions its notebook uses: check, ready and summary."""
 
 import os
+from dataclasses import replace
 
 from . import guard
 from .exercise import ExerciseError
@@ -31,12 +32,27 @@ class Lab:
         for entry in questions:
             self._add(self.questions, entry)
         self._verdicts = {}
+        self._assigned = None  # the names that count; None: all
         guard.watch_package(__name__.partition(".")[0])
 
     def _add(self, entries, entry):
         if entry.name in self.exercises or entry.name in self.questions:
             raise ExerciseError(f'the name "{entry.name}" is used twice in this lab: rename one')
         entries[entry.name] = entry
+
+    def assign(self, **points):
+        """Count these exercises and questions only, with these points; a hand-out calls this.
+
+        What is not assigned can still be checked, for practice.
+        """
+        for name in points:
+            if name not in self.exercises and name not in self.questions:
+                raise ValueError(f"lab {self.number} has no exercise or question {name!r}")
+        for entries in (self.exercises, self.questions):
+            for name in entries:
+                if name in points:
+                    entries[name] = replace(entries[name], points=points[name])
+        self._assigned = frozenset(points)
 
     def check(self, name, answer, seed=0):
         """Try `answer` on the exercise's cases and return the Verdict, which a notebook displays.
@@ -72,6 +88,8 @@ class Lab:
             lines.append(Line(exercise.name, result, score, exercise.points))
         for question in self.questions.values():
             lines.append(Line(question.name, "in words", None, question.points))
+        if self._assigned is not None:
+            lines = [line for line in lines if line.name in self._assigned]
         return Summary(f"Lab {self.number}, {self.title}", tuple(lines))
 
     def _exercise(self, name):

@@ -95,8 +95,9 @@ class Mark:
     misconception: str | None = None
     says: tuple[str, ...] = ()  # for the student: sentences that give away no graded case
     for_instructor: str = ""  # the whole verdict, cases included
-    seconds: float = 0.0
-    memory_mb: float = 0.0
+    # measured, so never the same twice: kept in times.jsonl, and no part of what is compared
+    seconds: float = field(default=0.0, compare=False)
+    memory_mb: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)

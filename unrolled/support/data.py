@@ -10,7 +10,6 @@ from pydoc_data.topics import topics
 import numpy as np
 from babel import Locale
 from matplotlib import cbook
-from sklearn.datasets import load_digits
 
 EEG_RATE = 80.0  # samples per second: matplotlib's gallery plots the 800 samples over 10 s
 LANGUAGES = ("de", "en", "es", "fi", "fr", "hu", "it", "nl", "pl", "pt", "sv", "tr")
@@ -37,6 +36,8 @@ def digits():
     Source: the test part of the Optical Recognition of Handwritten Digits data (UCI), as
     shipped with scikit-learn.
     """
+    from sklearn.datasets import load_digits  # takes a second, and most pages need no digits
+
     bunch = load_digits()
     return bunch.images[:, None] / 16.0, bunch.target.astype(np.int64)
 

@@ -1,0 +1,218 @@
+"""For instructors, on the command line: `python -m unrolled` lists its commands."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from unrolled.grading.model import GradingError
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+ANY = click.Path(path_type=Path)
+BLANKS = ("missing", "crashed", "ambiguous")
+
+
+class Desk(click.Group):
+    """A group whose commands report a fault in one line, without a traceback."""
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except GradingError as error:
+            click.echo(f"Error: {' '.join(str(error).split())}", err=True)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            click.echo(f"Error: {where}{error.strerror or error}", err=True)
+        ctx.exit(1)
+        return None
+
+
+@click.group(cls=Desk, context_settings={"help_option_names": ["-h", "--help"]})
+def main():
+    """Hand out a lab, grade what comes back, report the marks.
+
+    \b
+    assign --new lab01 > week3.yml       an assignment, to edit
+    assign week3.yml handout             what students get
+    collect week3.yml submissions        what came back; nothing is run
+    grade week3.yml submissions results
+    marks collect results marking        texts, to mark by hand
+    marks read results marking/marks.csv
+    report results reports               tables, feedback, class page
+
+    The page "For instructors" of the book walks through a class.
+    """
+
+
+@main.command()
+@click.argument("assignment", type=FILE, required=False)
+@click.argument("out", type=FOLDER, required=False)
+@click.option("--new", metavar="LAB", help="Print a new assignment file for a lab, as lab01.")
+@click.option("--nbgrader", type=FOLDER, metavar="DIR", help="Add it to an nbgrader course.")
+@click.option("--force", is_flag=True, help="Replace an earlier hand-out.")
+@click.option("--book", metavar="URL", help="Address of the book's site, for links to chapters.")
+def assign(assignment, out, new, nbgrader, force, book):
+    """Make a hand-out folder from an assignment file.
+
+    The folder OUT holds the lab's notebook with the exercises that ASSIGNMENT names, the package it
+    needs, requirements and instructions: no solution, no secret. Pack it and give it to the class.
+    """
+    from unrolled.grading import assignment as assignments
+
+    if new is not None:
+        if assignment is not None:
+            raise click.UsageError("--new prints a file; redirect it to one")
+        click.echo(assignments.new(new), nl=False)
+        return
+    if assignment is None or (out is None) == (nbgrader is None):
+        raise click.UsageError("give ASSIGNMENT and OUT, or --nbgrader DIR, or --new LAB alone")
+    from unrolled.grading import handout
+
+    read = assignments.load(assignment)
+    if nbgrader is not None:
+        says = handout.write_nbgrader(read, nbgrader, force, book)
+        click.echo(f"added {read.name} to the course in {nbgrader}")
+    else:
+        says = handout.write(read, out, force, book)
+        click.echo(f"wrote {out}: pack this folder and hand it out")
+    for sentence in says:
+        click.echo(f"note: {sentence}")
+
+
+def _collected(assignment, submissions):
+    from unrolled.grading import assignment as assignments
+    from unrolled.grading import intake
+
+    read = assignments.load(assignment)
+    return read, intake.collect(submissions, read)
+
+
+@main.command()
+@click.argument("assignment", type=FILE)
+@click.argument("submissions", type=ANY)
+def collect(assignment, submissions):
+    """Show what was handed in, without running anything.
+
+    SUBMISSIONS is a folder of notebooks (alice.ipynb, or alice/….ipynb), or the archive that Moodle
+    or Canvas offers for download, packed or unpacked.
+    """
+    read, found = _collected(assignment, submissions)
+    for one in found:
+        if one.problem:
+            click.echo(f"{one.student}: {one.problem}")
+            continue
+        open_ = {str(ending) for ending, _ in one.endings.values()}
+        answered = len(read.exercises) - len(one.endings)
+        rest = "".join(
+            f", {sum(str(ending) == kind for ending, _ in one.endings.values())} {kind}"
+            for kind in sorted(open_)
+        )
+        late = ", late" if one.late else ""
+        click.echo(f"{one.student}: {answered} of {len(read.exercises)} answered{rest}{late}")
+        for note in one.notes:
+            click.echo(f"    {note}")
+    bad = sum(one.problem is not None for one in found)
+    click.echo(
+        f"{len(found)} students" + (f", {bad} without a notebook that can be read" if bad else "")
+    )
+
+
+@main.command()
+@click.argument("assignment", type=FILE)
+@click.argument("submissions", type=ANY)
+@click.argument("results", type=FOLDER)
+@click.option("--workers", type=click.IntRange(1), help="Processes; by default one a core.")
+@click.option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster that does the work.")
+@click.option("--again", is_flag=True, help="Also what is graded already.")
+def grade(assignment, submissions, results, workers, scheduler, again):
+    """Grade SUBMISSIONS into the folder RESULTS.
+
+    Each submission runs in a sandbox of its own. A run that was interrupted goes on where it
+    stopped when the same command is given again.
+    """
+    from unrolled.grading import gradebook
+    from unrolled.grading.grade import grade as run
+    from unrolled.grading.model import FOR_A_PERSON
+
+    read, found = _collected(assignment, submissions)
+    graded = run(read, found, results, workers=workers, scheduler=scheduler, again=again)
+    gradebook.note_intake(results, found)
+    counts = {}
+    for one in graded:
+        for mark in one.marks:
+            counts[mark.ending] = counts.get(mark.ending, 0) + 1
+    for ending, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        click.echo(f"{count:6} {ending}")
+    open_ = sum(any(mark.ending in FOR_A_PERSON for mark in one.marks) for one in graded)
+    click.echo(f"{len(graded)} students graded into {results}")
+    if open_:
+        click.echo(f"{open_} need a person's look: see class.html of `report`")
+    limited = sum(one.sandbox != "bubblewrap" for one in graded)
+    if limited:
+        click.echo(
+            f"WARNING: {limited} of {len(graded)} ran without bubblewrap, under limits only: their "
+            "code could read files and reach the network of the machine that graded it",
+            err=True,
+        )
+
+
+@main.group()
+def marks():
+    """Mark by hand: answers in words, and whatever else a person has to decide."""
+
+
+@marks.command("collect")
+@click.argument("results", type=FOLDER)
+@click.argument("out", type=FOLDER)
+@click.option("--anonymous", is_flag=True, help="Codes instead of names.")
+@click.option("--force", is_flag=True, help="Replace a table that is there.")
+def marks_collect(results, out, anonymous, force):
+    """Write a page for each question, and marks.csv to fill in, to OUT."""
+    from unrolled.grading import marking
+
+    made = marking.collect(results, out, anonymous, force)
+    click.echo(f"wrote {', '.join(made)} to {out}")
+
+
+@marks.command("read")
+@click.argument("results", type=FOLDER)
+@click.argument("table", type=FILE)
+def marks_read(results, table):
+    """Take the points and comments of a filled-in marks.csv into RESULTS.
+
+    A line that cannot be right (no such student, too many points) is named, and nothing is taken.
+    """
+    from unrolled.grading import marking
+
+    count, left = marking.read(results, table)
+    click.echo(f"{count} marks read, {left} still open")
+
+
+@main.command()
+@click.argument("results", type=FOLDER)
+@click.argument("out", type=FOLDER)
+@click.option("--roster", type=FILE, help="Canvas's gradebook or Moodle's worksheet, to fill in.")
+@click.option(
+    "--as-zero",
+    type=click.Choice(BLANKS),
+    multiple=True,
+    help="Count this as zero in the tables instead of leaving it blank; may be repeated.",
+)
+@click.option("--exercises-only", is_flag=True, help="Totals without the answers in words.")
+@click.option("--book", metavar="URL", help="Address of the book's site, for links to sections.")
+def report(results, out, roster, as_zero, exercises_only, book):
+    """Write tables, feedback and the class page to OUT.
+
+    grades.csv is for a spreadsheet, canvas.csv and moodle.csv are for import there; feedback/ has a
+    page for each student; class.html is for you. What a person has to decide is blank.
+    """
+    from unrolled.grading import report as reports
+
+    for sentence in reports.write(results, out, as_zero, roster, exercises_only, book):
+        click.echo(f"note: {sentence}")
+    click.echo(f"wrote {out}: begin with {out / 'class.html'}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(prog_name="python -m unrolled"))

@@ -1,0 +1,227 @@
+"""Grade submissions: each in a sandbox of its own, judged outside it, and never twice."""
+
+import hashlib
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from functools import lru_cache, partial
+from pathlib import Path
+
+from ..exercises import load
+from ..support.progress import Progress
+from . import executors, record, results, sandbox
+from .fingerprint import fingerprint
+from .judging import ended, mark
+from .model import Assignment, Ending, GradingError, Result, Submission
+from .seeds import SEEDS, seeds
+from .session import Session
+
+FORMAT = 1  # of what is stored; another one is graded again
+
+
+@dataclass(frozen=True)
+class Job:
+    """What grading needs besides the submission: the assignment, and folders to hide."""
+
+    assignment: Assignment
+    hidden: tuple[str, ...] = ()
+
+
+def grade(
+    assignment,
+    submissions,
+    results_folder,
+    workers=None,
+    scheduler=None,
+    again=False,
+    progress=None,
+):
+    """Grade all submissions, in the order given; returns their Results in that order.
+
+    Each Result is one JSON file in `results_folder`; one that is there already, of the same file,
+    assignment and code, is not made again unless `again` says so. So a run that was interrupted is
+    taken up where it stopped, and gives what it would have given.
+
+    workers:   processes, by default one for each core; 1 grades in this process
+    scheduler: address of a Dask scheduler, whose workers then grade
+    progress:  f(done, total, student), called after each; by default a bar in a terminal
+
+    Raises GradingError where the fault is not a student's: nothing is then marked for it.
+    """
+    submissions = list(submissions)
+    folder = _prepared(results_folder, submissions)
+    started = _now()
+    keys = [_key(assignment, submission) for submission in submissions]
+    found = {}
+    if not again:
+        for index, submission in enumerate(submissions):
+            old = results.load(folder, submission.student, keys[index])
+            if old is not None:
+                found[index] = old
+    left = [index for index in range(len(submissions)) if index not in found]
+    hidden = {str(folder), *(str(Path(one.file).resolve().parent) for one in submissions)}
+    work = partial(examined, Job(assignment, tuple(sorted(hidden))))
+    if len(left) < 2 and scheduler is None:
+        workers = 1
+    executor = executors.choose(workers, scheduler)
+    repeated = len(left)
+    with _Shown(progress, len(submissions), len(found)) as shown:
+        for at, result in executor.run(work, [submissions[index] for index in left]):
+            index = left[at]
+            if isinstance(result, executors.Lost):
+                result = unfinished(assignment, submissions[index], Ending.CRASHED, result.says)
+            results.save(folder, result, keys[index], _now())
+            found[index] = result
+            shown.next(result.student)
+    ordered = [found[index] for index in range(len(submissions))]
+    name = type(executor).__name__.lower()
+    written = record.record(assignment, ordered, started, _now(), repeated, name)
+    try:
+        results.write(folder / results.RECORD, written)
+    except OSError as error:
+        raise GradingError(f"{folder}: the record cannot be written: {error.strerror}") from None
+    return ordered
+
+
+def _prepared(results_folder, submissions):
+    folder = Path(results_folder).resolve()
+    students = set()
+    for submission in submissions:
+        if submission.student in students:
+            says = f"two submissions of {submission.student!r} were given: decide which counts"
+            raise GradingError(says)
+        students.add(submission.student)
+    try:
+        (folder / results.FOLDER).mkdir(parents=True, exist_ok=True)
+        os.chmod(folder, 0o700)
+    except OSError as error:
+        raise GradingError(f"{folder} cannot be made: {error.strerror}") from None
+    return folder
+
+
+def _now():
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def _key(assignment, submission):
+    """Tells whether a stored result is still the result of this."""
+    assigned = asdict(assignment)
+    assigned["secret"] = record.secret_digest(assignment.secret)
+    handed = asdict(submission)
+    del handed["file"]  # where it lies does not matter
+    whole = [FORMAT, SEEDS, assigned, handed, record.code_digest()]
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+
+# --------------------------------------------------------------------------- one submission
+def examined(job, submission):
+    """`examine`, in which a fault of ours costs nobody a mark, and nobody else theirs."""
+    try:
+        return examine(job, submission)
+    except GradingError:
+        raise
+    except Exception as error:
+        says, detail = (
+            "Grading it failed, and a person has to look.",
+            f"{type(error).__name__}: {error}",
+        )
+        return unfinished(job.assignment, submission, Ending.CRASHED, says, detail)
+
+
+def examine(job, submission: Submission):
+    """The Result of one submission: run in a sandbox, judged here."""
+    assignment = job.assignment
+    if submission.problem is not None:
+        return unfinished(assignment, submission, Ending.MISSING, submission.problem)
+    lab = load(assignment.lab)
+    answered = {cell.exercise for cell in submission.cells}
+    lines = {line.strip() for cell in submission.cells for line in cell.source.splitlines()}
+    marks = []
+    with Session(submission.cells, assignment.limits, job.hidden) as session:
+        for name, points in assignment.exercises.items():
+            if name in submission.endings:
+                marks.append(ended(name, points, *submission.endings[name]))
+                continue
+            if name not in answered:
+                says = "The notebook has no cell for it."
+                marks.append(ended(name, points, Ending.MISSING, says))
+                continue
+            exercise = lab.exercises[name]
+            drawn = seeds(assignment, name, submission.student)
+            cases = [_cases(assignment.lab, name, seed) for seed in drawn]
+            marks.append(_examined(session, exercise, points, cases, assignment.limits, lines))
+    return _result(submission, marks)
+
+
+def _examined(session, exercise, points, drawn, limits, lines):
+    """The Mark of one exercise: seed after seed, until one is not passed."""
+    seconds = memory = 0.0
+    made = None
+    for cases in drawn:
+        outcome = session.run(exercise.name, cases, exercise.time_limit * limits.time_factor)
+        seconds += session.measured.seconds
+        memory = max(memory, session.measured.memory_mb)
+        try:
+            made = mark(exercise, points, cases, outcome, lines)
+        except Exception as error:  # a fault of ours is no zero of theirs
+            detail = f"{type(error).__name__}: {error}"
+            says = "Judging it failed, and a person has to look."
+            made = ended(exercise.name, points, Ending.CRASHED, says, detail)
+        if made.ending is not Ending.PASSED:
+            break
+    return replace(made, seconds=round(seconds, 4), memory_mb=round(memory, 1))
+
+
+@lru_cache(maxsize=256)
+def _cases(lab, exercise, seed):
+    return load(lab).exercises[exercise].draw(seed)
+
+
+def unfinished(assignment, submission, ending, says, detail=""):
+    """The Result of a submission that was not run."""
+    given = assignment.exercises.items()
+    marks = [ended(name, points, ending, says, detail) for name, points in given]
+    return _result(submission, marks)
+
+
+def _result(submission, marks):
+    return Result(
+        student=submission.student,
+        digest=submission.digest,
+        marks=tuple(marks),
+        texts=dict(submission.texts),
+        notes=tuple(submission.notes),
+        sandbox=sandbox.kind(),
+        late=submission.late,
+        fingerprint=fingerprint(cell.source for cell in submission.cells if cell.exercise),
+    )
+
+
+# --------------------------------------------------------------------------- progress
+class _Shown:
+    """Calls the caller's function, or moves a bar where somebody watches."""
+
+    def __init__(self, function, total, done):
+        self.function, self.total, self.done = function, total, done
+        self.began = time.monotonic()
+        self.bar = None
+
+    def __enter__(self):
+        if self.function is None:
+            self.bar = Progress(self.total)
+            self.bar.update(self.done, "grading")
+        return self
+
+    def next(self, student):
+        self.done += 1
+        if self.bar is not None:
+            self.bar.update(self.done, "grading")
+        else:
+            self.function(self.done, self.total, student)
+
+    def __exit__(self, *error):
+        if self.bar is not None:
+            seconds = time.monotonic() - self.began
+            self.bar.finish(f"{self.done} of {self.total} graded in {seconds:.0f} s")

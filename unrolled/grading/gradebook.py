@@ -1,0 +1,116 @@
+"""What has been graded, read back: assignment, results, where files lay, and marks by hand."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from unrolled.exercises import load
+
+from . import assignment as assignments
+from . import results
+from .model import FOR_A_PERSON, Assignment, GradingError, Result
+
+INTAKE = "intake.json"
+BY_HAND = "by-hand.json"
+TO_BE_MARKED = "to be marked"
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """Points that a person gave, for a question or instead of a verdict."""
+
+    points: float
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class Gradebook:
+    """Everything in a folder of results."""
+
+    folder: Path
+    assignment: Assignment
+    record: dict
+    results: tuple[Result, ...]  # by student
+    files: dict  # {student: the file as it was found}
+    by_hand: dict  # {(student, question or exercise): ByHand}
+
+    @property
+    def lab(self):
+        return load(self.assignment.lab)
+
+    @property
+    def maxima(self):
+        """{exercise or question: points to be had}."""
+        return self.assignment.exercises | self.assignment.questions
+
+    def score(self, result, name, as_zero=frozenset()):
+        """Points for an exercise or a question, or None where a person has to decide."""
+        given = self.by_hand.get((result.student, name))
+        if given is not None:
+            return given.points
+        if name in self.assignment.questions:
+            return 0 if result.texts.get(name) == "" else None
+        mark = next(mark for mark in result.marks if mark.exercise == name)
+        if mark.ending in FOR_A_PERSON:
+            return 0 if mark.ending in as_zero else None
+        return mark.score
+
+    def total(self, result, as_zero=frozenset(), names=None):
+        """The sum, or None while one part of it is open."""
+        scores = [self.score(result, name, as_zero) for name in names or self.maxima]
+        return None if None in scores else sum(scores)
+
+    def open(self, result):
+        """[(name, why)] of what a person has to decide."""
+        found = []
+        for mark in result.marks:
+            if self.score(result, mark.exercise) is None:
+                found.append((mark.exercise, f"{mark.ending}: {' '.join(mark.says)}"))
+        for name in self.assignment.questions:
+            if self.score(result, name) is None:
+                why = "its cell is gone" if result.texts.get(name) is None else TO_BE_MARKED
+                if len({reason for _, reason in found}) == 1 and len(found) >= len(result.marks):
+                    why = found[0][1]  # there was no notebook, or more than one
+                found.append((name, why))
+        return found
+
+
+def note_intake(folder, submissions):
+    """Keep where each file lay, and who belongs to this run, beside the results."""
+    told = {one.student: str(one.file) for one in submissions}
+    results.write(Path(folder) / INTAKE, told)
+
+
+def read(folder):
+    """The Gradebook of a folder of results."""
+    folder = Path(folder)
+    record = load_json(folder / results.RECORD)
+    if record is None:
+        raise GradingError(
+            f"{folder}: no {results.RECORD}; grade into this folder first, to the end"
+        )
+    assignment = assignments.from_record(record["assignment"])
+    found = results.load_all(folder)
+    files = load_json(folder / INTAKE) or dict.fromkeys(found, "")
+    given = load_json(folder / BY_HAND) or {}
+    return Gradebook(
+        folder,
+        assignment,
+        record,
+        tuple(found[student] for student in sorted(files) if student in found),
+        files,
+        {
+            (student, name): ByHand(**one)
+            for student, marks in given.items()
+            for name, one in marks.items()
+        },
+    )
+
+
+def load_json(path):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise GradingError(f"{path}: cannot be read: {error}") from None

@@ -1,0 +1,158 @@
+"""One submission in its sandbox: cells first, then answers; and again after something broke.
+
+A process that has died, or ran out of time, costs the exercise (or the cell) it was at. The others
+go on in a new sandbox, in which that cell is left out.
+"""
+
+from dataclasses import dataclass
+
+from ..exercises.plain import NotPlain, plain
+from ..exercises.running import LINES, PRINTED, Outcome
+from ..exercises.verdict import Status
+from . import sandbox
+from .model import Ending, GradingError
+from .sandbox import Sandbox, Stop
+
+BROKEN_CELLS = 4  # so many may be left out before the rest is given up
+TRIES = 3  # at starting a sandbox
+MESSAGE = 1000  # characters
+
+
+@dataclass
+class Measured:
+    """What an exercise took: seconds of computing, and the process's largest memory so far."""
+
+    seconds: float = 0.0
+    memory_mb: float = 0.0
+
+
+class Session:
+    """Runs the answers of one submission. `close` at the end, or use it in a with statement.
+
+    cells:  the submission's
+    hidden: folders that must not be seen even where they lie in one that is needed
+    """
+
+    def __init__(self, cells, limits, hidden=()):
+        self.cells = [[cell.source, cell.exercise] for cell in cells]
+        self.limits, self.hidden = limits, hidden
+        self.box = None
+        self.stopped = {}  # index of a cell: why it is left out
+        self.hopeless = None
+        self.confined = True
+        self.measured = Measured()
+
+    def run(self, exercise, cases, seconds):
+        """The Outcome of the student's answer on the cases, or a Stop."""
+        self.measured = Measured()
+        for index, stop in self.stopped.items():
+            if self.cells[index][1] == exercise:
+                return stop
+        if self.box is None:
+            self._start()
+        for index, stop in self.stopped.items():  # found on the way
+            if self.cells[index][1] == exercise:
+                return stop
+        if self.hopeless is not None:
+            return self.hopeless
+        request = {"exercise": exercise, "cases": cases, "seconds": 10 * seconds + 60.0}
+        reply = self.box.ask(request, seconds)
+        self.measured = Measured(self.box.seconds, self.box.peak_mb)
+        if isinstance(reply, Stop):
+            self.box = None
+            return reply
+        return self._read(reply, len(cases))
+
+    def _start(self):
+        """A sandbox in which the cells have been executed, or a reason to give up."""
+        while self.hopeless is None:
+            self.box, at = self._ready(), None
+            left = self.limits.start_seconds
+            reply = self.box.ask({"cells": self.cells, "skip": sorted(self.stopped)}, left)
+            for _ in self.cells:  # each says that it begins
+                if isinstance(reply, Stop) or reply["type"] != "cell":
+                    break
+                index = reply.get("index")
+                at = index if type(index) is int and 0 <= index < len(self.cells) else None
+                left = max(0.0, left - self.box.seconds)
+                reply = self.box.ask(None, left)
+            if not isinstance(reply, Stop) and reply["type"] == "started":
+                return
+            if not isinstance(reply, Stop):
+                reply = self._read(reply, 0)
+                if not isinstance(reply, Stop):
+                    reply = Stop(Ending.CRASHED, "Its cells answered before they were asked.")
+            self._drop()
+            says = f"While the cells were executed: {reply.says}"
+            reply = Stop(reply.ending, says, reply.detail)
+            if at is None or at in self.stopped or len(self.stopped) == BROKEN_CELLS:
+                self.hopeless = reply
+            else:
+                self.stopped[at] = reply
+
+    def _ready(self):
+        """A sandbox with a worker in it. That it does not start is no fault of the student's."""
+        for _ in range(TRIES):
+            box = Sandbox(self.limits, self.hidden)
+            reply = box.ask(None, sandbox.START)
+            if not isinstance(reply, Stop) and reply["type"] == "ready":
+                self.confined = bool(reply.get("confined"))
+                return box
+            box.close()
+        says = reply.says if isinstance(reply, Stop) else "it says something else than ready."
+        raise GradingError(f"the sandbox does not start, tried {TRIES} times: {says}")
+
+    def _drop(self):
+        if self.box is not None:
+            self.box.close()
+            self.box = None
+
+    def _read(self, reply, cases):
+        """An Outcome made of what came, each part checked; a Stop where that cannot be done."""
+        kind, message = reply["type"], _text(reply.get("message"), MESSAGE)
+        if kind == "memory":
+            return Stop(Ending.OUT_OF_MEMORY, f"It needs more than {self.limits.memory_mb} MB.")
+        if kind == "undefined":
+            return Stop(Ending.MISSING, "No cell defines it under its name.")
+        if kind == "failed":
+            return Outcome(status=Status.ERROR, message=message or "Its cell failed.")
+        if kind != "outcome":
+            return self._unreadable()
+        printed = "\n".join(_text(reply.get("printed"), 2 * PRINTED).splitlines()[: LINES + 1])
+        status, case = reply.get("status"), reply.get("case")
+        if status is not None:
+            if status not in set(Status) - {Status.PASSED}:
+                return self._unreadable()
+            status = Status(status)
+            case = case if type(case) is int and 0 <= case < cases else None
+            if status is Status.TIMED_OUT:  # only the supervisor's clock counts
+                return self._unreadable()
+            return Outcome((), status, message, case, printed)
+        values = reply.get("values")
+        try:
+            values = tuple(map(plain, values)) if type(values) is list else None
+        except (NotPlain, RecursionError):
+            values = None
+        return self._unreadable() if values is None else Outcome(values, printed=printed)
+
+    def _unreadable(self):
+        self._drop()
+        return Stop(Ending.CRASHED, "What it handed back is no result.")
+
+    def close(self):
+        self._drop()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+
+def _text(value, most):
+    """A text of the student's process, cut, in one piece, and without control characters."""
+    if type(value) is not str:
+        return ""
+    return "".join(
+        c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in value[:most]
+    )
