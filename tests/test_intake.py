@@ -324,15 +324,76 @@ def test_another_language_is_no_answer():
         "def correlate(x):\n    return " + "(" * 5_000 + "1" + ")" * 5_000,
         "def correlate(x):\n    return x" + ".y" * 50_000,
         "def correlate(x):\n    return " + "1+" * 50_000 + "1",
-        "def correlate(x):\n    '" + "x" * 300_000 + "'",
+        "def correlate(x):\n    return x\nreturn 3\n",
+        "def correlate(x):\n    return x\nawait = 3\n",
+        "import os\n!ls\n" * 40 + "def correlate(x\n",
         "Dies ist kein Python: def correlate(x)",
     ],
-    ids=range(11),
+    ids=range(13),
 )
 def test_a_cell_that_is_no_python_costs_no_other(source):
     taken = take(Work(correlate=source))
     assert endings(taken) == {"correlate": Ending.ERROR}
     passes(taken, *(set(LAB01.exercises) - {"correlate"}))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [RIGHT + "#" * 300_000, RIGHT + "a = 1;" * 4_000, RIGHT + "b = 1\n" * 4_000],
+    ids=range(3),
+)
+def test_a_cell_beyond_all_measure_is_for_a_person(source):
+    taken = take(Work(correlate=source))
+    assert endings(taken) == {"correlate": Ending.MISSING}
+    assert "Cell 4 could not be read: it has" in taken.endings["correlate"][1]
+    passes(taken, *(set(LAB01.exercises) - {"correlate"}))
+
+
+def test_what_a_kernel_alone_can_do_costs_nothing():
+    work = Work().add("import asyncio\nawait asyncio.sleep(1)\n")
+    work["correlate"] = "from __future__ import annotations\n" + RIGHT.replace("x,", "x: Lost,", 1)
+    passes(take(work), *LAB01.exercises)
+
+
+def test_a_long_chain_of_names_is_followed_in_time():
+    chain = "".join(f"a{n + 1} = a{n}\n" for n in range(2_000))
+    answer = "a0 = 1\ndef correlate(x, m):\n    return np.correlate(x, m) * a2000\n"
+    passes(take(Work(correlate=answer).add(chain, after="correlate")), *LAB01.exercises)
+
+
+@pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning")
+def test_shuffled_and_damaged_cells_have_one_ending_each(rng):
+    """Whatever stands in the cells, nothing is raised, and what is handed on is Python."""
+    signs = [
+        "\n",
+        "(",
+        ")",
+        ":",
+        "%",
+        "!",
+        "'",
+        '"',
+        "\\",
+        "def ",
+        "global ",
+        "\t",
+        ";",
+        "=",
+        "await ",
+    ]
+    for _ in range(30):
+        work = Work()
+        for cell in work.nb.cells:
+            if rng.random() < 0.3:
+                place = int(rng.integers(len(cell.source) + 1))
+                cell.source = cell.source[:place] + str(rng.choice(signs)) + cell.source[place:]
+        rng.shuffle(work.nb.cells)
+        taken = take(work)
+        given = {cell.exercise for cell in taken.cells if cell.exercise}
+        assert given | taken.endings.keys() == set(LAB01.exercises)
+        assert not given & taken.endings.keys()
+        for cell in taken.cells:
+            compile(cell.source, "cell", "exec")
 
 
 def test_a_broken_trial_beside_an_answer_does_not_matter():

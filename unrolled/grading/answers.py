@@ -26,6 +26,14 @@ SHOWS = {"print", "display", "check", "ready", "summary", "help", "len", "type",
 # calls that set something for everything after them
 SETS = {"seterr", "seed", "setrecursionlimit", "set_default_dtype", "filterwarnings", "errstate"}
 ACTS_ON_NAMES = {"exec", "setattr", "globals", "delattr"}
+# lines of IPython's own: %timeit f(x), !ls, files = !ls, ?f, f?
+MAGIC = re.compile(
+    r"^([ \t]*+)(?:[%!?].*|\w[\w, ]*+=[ \t]*+[%!].*|[\w.]++\?{1,2}[ \t]*+)$", re.MULTILINE
+)
+LARGEST_WITH_MAGICS, MOST_MAGICS = 20_000, 50  # characters, lines: IPython's own reader is slow
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+AWAITING = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+MOST_STATEMENTS = 3_000  # at the top level of a notebook's cells
 LARGEST_ANSWER = 100_000  # characters of a text
 LAB_MODULE = re.compile(r"unrolled\.exercises\.lab\d\d")
 BUILTIN = set(dir(builtins)) | {"__name__", "__file__", "display", "get_ipython"}
@@ -98,6 +106,7 @@ def take(raw, handout):
     taken = Taken()
     for piece in pieces:
         taken.notes += piece.notes
+    _limit(pieces)
     chosen = {}
     for exercise, function in handout.functions.items():
         found = _find(exercise, function, handout.stubs[exercise], pieces, taken.notes)
@@ -119,6 +128,17 @@ def take(raw, handout):
     return taken
 
 
+def _limit(pieces):
+    """Refuse the longest cells until what is left can be taken apart in reasonable time."""
+    total = sum(len(piece.statements) for piece in pieces)
+    for piece in sorted(pieces, key=lambda one: -len(one.statements)):
+        if total <= MOST_STATEMENTS:
+            break
+        total -= len(piece.statements)
+        piece.refuse(f"it has {len(piece.statements):,} statements, too many to take apart")
+        piece.readable = False
+
+
 def _exercise(cell):
     """The exercise whose own cell this is."""
     kind, name = role({"metadata": cell.metadata})
@@ -136,10 +156,22 @@ class _Statement:
         found = scopes.names(_alone(node, self.first, lines))
         self.bound, self.read = found.bound, found.read
         self.touched, self.acts, self.called = _touched(node)
-        self.star = isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
-        self.shell = any(
-            isinstance(one, ast.Name) and one.id == "get_ipython" for one in ast.walk(node)
+        self.star = isinstance(node, ast.ImportFrom) and (
+            node.names[0].name == "*" or node.module == "__future__"
         )
+        self.shell = any(
+            (isinstance(one, ast.Name) and one.id == "get_ipython")
+            or (isinstance(one, AWAITING) and not isinstance(node, DEFINITIONS))
+            for one in ast.walk(node)
+        )
+
+
+def _is_python(source):
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return False
+    return True
 
 
 class _Piece:
@@ -148,23 +180,30 @@ class _Piece:
     def __init__(self, number, source, name):
         self.number, self.name, self.notes = number, name, []
         self.source, self.fault, self.statements, self.body = source, None, [], []
+        self.readable = True  # not too long for us
         if len(source) > LARGEST_CELL:
             self.fault = f"it has {len(source):,} characters; at most {LARGEST_CELL:,} are read"
+            self.readable = False
             return
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of odd escapes in a student's strings
                 self.source = self._python(source)
-                self.body = ast.parse(self.source).body
-                ast.dump(ast.Module(self.body, []))  # RecursionError here rather than later
+                tree = ast.parse(self.source)
+                ast.dump(tree)  # RecursionError here rather than later
+                compile(tree, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)  # not executed
+                self.body = tree.body
                 lines = self.source.split("\n")
                 self.statements = [_Statement(node, lines) for node in self.body]
         except SyntaxError as error:
             self.fault = f"line {error.lineno}: {error.msg}"
-        except (ValueError, RecursionError, MemoryError):
-            self.fault = "it is nested too deeply, or holds characters that are no text"
+        except (ValueError, RuntimeError, MemoryError):  # RecursionError is a RuntimeError
+            self.fault = "it is nested too deeply, or holds what is no text"
         if self.fault:
-            self.statements, self.body = [], []
+            self.refuse(self.fault)
+
+    def refuse(self, fault):
+        self.fault, self.statements, self.body = fault, [], []
 
     def _python(self, source):
         magic = CELL_MAGIC.match(source)
@@ -173,9 +212,14 @@ class _Piece:
                 self.notes.append(f"Cell {self.number} is %%{magic[1]}, no Python: left out.")
                 return ""
             source = "\n" * magic[0].count("\n") + source[magic.end() :]
-        if not re.search(r"^\s*[%!?]|[?]\s*$|=\s*[%!]", source, re.MULTILINE):
+        if _is_python(source):
             return source
-        return TransformerManager().transform_cell(source)
+        plain, magics = MAGIC.subn(r"\1pass", source)
+        if not magics or _is_python(plain):
+            return plain
+        if magics > MOST_MAGICS or len(source) > LARGEST_WITH_MAGICS:
+            return plain
+        return TransformerManager().transform_cell(source)  # slow, and knows every kind
 
     def bindings(self, function):
         """[(kind, form)] of what the name is bound to here; kind as `_binding` has it."""
@@ -197,7 +241,7 @@ def _module_level(body):
     """Statements that run at module level, those inside if, for, with and try too."""
     for node in body:
         yield node
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        if not isinstance(node, DEFINITIONS):
             for part in ("body", "orelse", "finalbody"):
                 yield from _module_level(getattr(node, part, None) or ())
             for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
@@ -352,6 +396,8 @@ def _find(exercise, function, stub, pieces, notes):
 def _nothing(exercise, function, pieces, broken, untouched):
     if broken:
         piece = broken[0]
+        if not piece.readable:
+            return Ending.MISSING, f"Cell {piece.number} could not be read: {piece.fault}."
         return Ending.ERROR, f"The cell is not valid Python: {piece.fault}."
     if untouched:
         return Ending.NOT_ATTEMPTED, "The function is as it was handed out."
@@ -385,36 +431,13 @@ def _slice(chosen, pieces, handout, notes):
         for index, (_, one) in enumerate(places)
         if (one.bound & settled and index not in answers) or one.shell
     }
-    kept = set(answers)
     bindings, defined = {}, set()
     for index, (_, one) in enumerate(places):
         for name in one.bound:
             bindings.setdefault(name, []).append(index)
         if isinstance(one.node, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):
             defined |= one.bound
-    while True:
-        needed = set().union(*(places[index][1].read for index in kept))
-        data = {name for name in needed if name in bindings and name not in defined}
-        effects = {
-            name
-            for name in bindings
-            if any((places[i][1].bound - {name}) & needed for i in bindings[name])
-        }
-        wanted = {
-            index
-            for index, (_, one) in enumerate(places)
-            if index not in barred
-            and (
-                (kept and (one.star or one.acts))
-                or one.bound & needed
-                or one.touched & data
-                or (one.touched & needed and not one.called)
-                or one.called & effects & defined
-            )
-        }
-        if wanted <= kept:
-            break
-        kept |= wanted
+    kept, needed = _closed([one for _, one in places], answers, barred, bindings, defined)
     ours = _ours(needed, bindings, handout, notes)
     _note_shared(kept, answers, places, bindings, functions, notes)
     cells = [Cell(source) for source in ours]
@@ -426,6 +449,45 @@ def _slice(chosen, pieces, handout, notes):
         ]
         cells += _cells(piece, named, needed)
     return tuple(cells)
+
+
+def _closed(statements, answers, barred, bindings, defined):
+    """(indices of the answers' statements and of all they depend on, the names these read).
+
+    They depend on what binds a name they read, and on what changes its value afterwards: a list
+    appended to, an entry set, a function called that declares it global. Of calls that only act
+    on the outside, as plots do, none is taken.
+    """
+    kept, needed, waiting = set(), set(), list(answers)
+    while waiting:
+        while waiting:
+            index = waiting.pop()
+            if index in kept:
+                continue
+            kept.add(index)
+            for name in statements[index].read - needed:
+                needed.add(name)
+                waiting += [other for other in bindings.get(name, ()) if other not in barred]
+        data = (needed & bindings.keys()) - defined
+        makers = {
+            name
+            for name in defined
+            if any((statements[index].bound - {name}) & needed for index in bindings[name])
+        }
+        waiting = [
+            index
+            for index, one in enumerate(statements)
+            if index not in kept
+            and index not in barred
+            and (
+                one.star
+                or one.acts
+                or one.touched & data
+                or (one.touched & needed and not one.called)
+                or one.called & makers
+            )
+        ]
+    return kept, needed
 
 
 def _answers(statement, functions):

@@ -358,7 +358,10 @@ def _read(one, handout):
         return digest, None, str(problem)
     finally:
         del data
-    taken = answers.take(raw, handout)
+    try:
+        taken = answers.take(raw, handout)
+    except Exception as error:  # a fault of ours, and then no other student's
+        return digest, None, f"it could not be taken apart ({type(error).__name__})"
     taken.notes[:0] = notes
     return digest, taken, None
 
