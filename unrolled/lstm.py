@@ -121,16 +121,11 @@ def lstm_step_backward(dout, cache):
     return *grads, np.reshape([dP_i, dP_f, dP_o], np.shape(W_c))
 
 
-def _by_gate(z):
-    """The four gates of (T, B, 4H), as views: (4, T, B, H)."""
-    return np.moveaxis(z.reshape(*z.shape[:2], 4, -1), 2, 0)
-
-
-def _sigmoid_of_half(z):
-    """(1 + tanh(z)) / 2 = σ(2z), in place."""
+def _half_sigmoid(z):
+    """σ(2z) = (1 + tanh z) / 2, in place."""
     np.tanh(z, out=z)
+    z += 1
     z *= z.dtype.type(0.5)
-    z += z.dtype.type(0.5)
 
 
 def lstm_forward(x, h_0, c_0, W_i, W_h, b, W_c=None):
@@ -143,26 +138,28 @@ def lstm_forward(x, h_0, c_0, W_i, W_h, b, W_c=None):
     """
     _check_cell(x, h_0, c_0, W_i, W_h, b)
     (T, B, D), H, kind = x.shape, W_h.shape[1], np.result_type(x, W_i, W_h, b)
-    P, half = _peepholes(W_c, H), np.repeat([0.5, 0.5, 1, 0.5], H).astype(kind)
-    z = (x.reshape(T * B, D) @ (half[:, None] * W_i).T).reshape(T, B, 4 * H)
-    z += half * b
-    W = np.ascontiguousarray((half[:, None] * W_h).T)  # (H, 4H), rows as BLAS reads them
+    half = np.array([0.5, 0.5, 1, 0.5], kind)[:, None, None]  # i, f, o: σ(z) from z/2
+    by_gate = [half * W.reshape(4, H, -1) for W in (W_i, W_h, b)]
+    W_x, W, bias = (np.ascontiguousarray(np.swapaxes(A, 1, 2)) for A in by_gate)
+    z = np.matmul(x.reshape(T * B, D), W_x)  # (4, T B, H)
+    z = np.add(z, bias, out=z).reshape(4, T, B, H)
     h, c = np.empty((2, T + 1, B, H), kind)
     h[0], c[0] = 0 if h_0 is None else h_0, 0 if c_0 is None else c_0
-    tanh_c, moved, added = np.empty_like(h[1:]), np.empty((B, 4 * H), kind), None
-    added = np.empty((B, H), kind)
-    for z_t, (i, f, g, o), t in zip(z, np.moveaxis(_by_gate(z), 1, 0), range(T)):
+    P, tanh_c = _peepholes(W_c, H), np.empty((T, B, H), kind)
+    moved, new = np.empty((4, B, H), kind), np.empty((B, H), kind)
+    for t in range(T):
+        i, f, g, o = z_t = z[:, t]  # views, each (B, H) in one piece
         z_t += np.matmul(h[t], W, out=moved)
         if P is not None:
             i += _look(c[t], P[0]) / 2
             f += _look(c[t], P[1]) / 2
-        _sigmoid_of_half(z_t[:, : 2 * H])
+        _half_sigmoid(z_t[:2])
         np.tanh(g, out=g)
         np.multiply(f, c[t], out=c[t + 1])
-        c[t + 1] += np.multiply(i, g, out=added)
+        c[t + 1] += np.multiply(i, g, out=new)
         if P is not None:
             o += _look(c[t + 1], P[2]) / 2
-        _sigmoid_of_half(o)
+        _half_sigmoid(o)
         np.multiply(o, np.tanh(c[t + 1], out=tanh_c[t]), out=h[t + 1])
     return (h, c), (x, h_0, c_0, W_i, W_h, W_c, h, c, z, tanh_c)
 
@@ -179,49 +176,60 @@ def lstm_backward(dout, cache):
     dh[0], dc[0] for the initial states; dc may be None. Raises ValueError for a wrong
     shape.
     """
-    (dh, dc), (x, h_0, c_0, W_i, W_h, W_c, h, c, z, tanh_c) = dout, cache
+    (dh, dc), (x, _, _, _, W_h, W_c, h, c, z, tanh_c) = dout, cache
     _expect("dh", dh, h.shape, "that of h")
     if dc is not None:
         _expect("dc", dc, h.shape, "that of c")
-    (T, B, D), H, P = x.shape, W_h.shape[1], _peepholes(W_c, W_h.shape[1])
-    i, f, g, o = _by_gate(z)
-    dz = z - z * z  # σ' of each gate, and what each gate is multiplied by
-    dz_i, dz_f, dz_g, dz_o = _by_gate(dz)
-    dz_i *= g
-    dz_f *= c[:-1]
-    np.multiply(i, 1 - g * g, out=dz_g)
-    dz_o *= tanh_c
-    through = o * (1 - tanh_c * tanh_c)  # ∂h/∂c at a fixed o
-    dh_t, dc_t = dh[T].copy(), np.zeros_like(h[0]) if dc is None else dc[T].copy()
-    moved = np.empty_like(dh_t)
+    (T, B, _), H, kind = x.shape, W_h.shape[1], h.dtype
+    W, P = W_h.reshape(4, H, H), _peepholes(W_c, H)
+    dz, moved = np.empty((T, B, 4, H), kind), np.empty((4, B, H), kind)
+    dz_i, dz_f, dz_g, dz_o = dz_t = np.empty((4, B, H), kind)
+    dh_t, dc_t = dh[T].copy(), np.zeros((B, H), kind)
     for t in reversed(range(T)):
-        dz_o[t] *= dh_t
-        dc_t += np.multiply(dh_t, through[t], out=moved)
-        if P is not None:
-            dc_t += _look_backward(dz_o[t], c[t + 1], P[2])[0]
-        first = dz[t].reshape(B, 4, H)[:, :3]
-        first *= dc_t[:, None]
-        dc_t *= f[t]
-        if P is not None:
-            dc_t += _look_backward(dz_i[t], c[t], P[0])[0]
-            dc_t += _look_backward(dz_f[t], c[t], P[1])[0]
+        (i, f, g, o), new = z[:, t], moved[0]
+        np.subtract(1, z[:, t], out=dz_t)
         if dc is not None:
-            dc_t += dc[t]
-        np.matmul(dz[t], W_h, out=dh_t)
+            dc_t += dc[t + 1]
+        dz_o *= h[t + 1]
+        dz_o *= dh_t  # dh tanh(c) o (1 - o)
+        np.subtract(o, np.multiply(h[t + 1], tanh_c[t], out=new), out=new)
+        dc_t += np.multiply(new, dh_t, out=new)  # dh o (1 - tanh²(c))
+        if P is not None:
+            dc_t += _look_backward(dz_o, c[t + 1], P[2])[0]
+        dz_i *= np.multiply(i, g, out=new)  # g i (1 - i)
+        np.subtract(i, np.multiply(new, g, out=new), out=dz_g)  # i (1 - g²)
+        dz_f *= np.multiply(f, c[t], out=new)  # c_prev f (1 - f)
+        dz_t[:3] *= dc_t
+        dc_t *= f
+        if P is not None:
+            dc_t += _look_backward(dz_i, c[t], P[0])[0]
+            dc_t += _look_backward(dz_f, c[t], P[1])[0]
+        dz[t] = np.swapaxes(dz_t, 0, 1)
+        np.add.reduce(np.matmul(dz_t, W, out=moved), axis=0, out=dh_t)
         dh_t += dh[t]
+    if dc is not None:
+        dc_t += dc[0]
+    return _all_gradients(dz, dh_t, dc_t, cache)
+
+
+def _all_gradients(dz, dh_0, dc_0, cache):
+    """From dz: (T, B, 4, H), for all steps at once: one product for each array."""
+    x, h_0, c_0, W_i, W_h, W_c, h, c, *_ = cache
+    (T, B, D), H = x.shape, W_h.shape[1]
     rows = dz.reshape(T * B, 4 * H)
     grads = (
         (rows @ W_i).reshape(T, B, D),
-        _as_given(dh_t, h_0),
-        _as_given(dc_t, c_0),
+        _as_given(dh_0, h_0),
+        _as_given(dc_0, c_0),
         rows.T @ x.reshape(T * B, D),
         rows.T @ h[:-1].reshape(T * B, H),
         rows.sum(axis=0),
     )
     if W_c is None:
         return grads
-    looks = (dz_i, c[:-1], P[0]), (dz_f, c[:-1], P[1]), (dz_o, c[1:], P[2])
-    return *grads, np.reshape([_look_backward(*look)[1] for look in looks], np.shape(W_c))
+    looks = zip((0, 1, 3), (c[:-1], c[:-1], c[1:]), _peepholes(W_c, H))
+    dP = [_look_backward(dz[:, :, gate], seen, P)[1] for gate, seen, P in looks]
+    return *grads, np.reshape(dP, np.shape(W_c))
 
 
 def adding_problem(T, B, rng):
