@@ -78,7 +78,7 @@ def _check_rows(name, W, gates, H):
     """Raise ValueError unless W has H rows for each gate."""
     came, rest = divmod(len(W), H)
     if rest or came != gates:
-        known = {1: "a plain RNN", 3: "a GRU, or an LSTM with three gates", 4: "an LSTM"}
+        known = {1: "a plain RNN", 3: "a GRU", 4: "an LSTM"}
         guess = f": is this {known[came]}?" if came in known and not rest else ""
         count = f"{came}H" if not rest else f"{len(W)}"
         raise ValueError(f"{name}: {gates}H rows expected with H = {H}, {count} came{guess}")
@@ -125,7 +125,7 @@ def lstm_step(x, h_prev, c_prev, W_i, W_h, b, W_c=None):
 
 
 def lstm_step_backward(dout, cache):
-    """Gradients of `lstm_step`: dx, dh_prev, dc_prev, dW_i, dW_h, db, and dW_c if there.
+    """Gradients of `lstm_step`: dx, dh_prev, dc_prev, dW_i, dW_h, db (and dW_c).
 
     dout: (dh, dc), both (B, H): what later steps and losses ask of h and of c.
     """
@@ -148,7 +148,7 @@ def lstm_step_backward(dout, cache):
 
 
 def _prepare(x, W_i, W_h, b):
-    """W_i x + b of all steps: (4, T, B, H), and W_h: (4, H, H); all of i, f, o halved."""
+    """W_i x + b of all steps: (4, T, B, H), and W_h: (4, H, H); i, f, o halved."""
     (T, B, D), H, kind = x.shape, W_h.shape[1], np.result_type(x, W_i, W_h, b)
     half = np.array([0.5, 0.5, 1, 0.5], kind)[:, None, None]
     by_gate = (half * W.reshape(4, H, -1) for W in (W_i, W_h, b))
@@ -179,7 +179,8 @@ def lstm_forward(x, h_0, c_0, W_i, W_h, b, W_c=None):
     z, W = _prepare(x, W_i, W_h, b)
     h, c = np.empty((2, T + 1, B, H), z.dtype)
     h[0], c[0] = 0 if h_0 is None else h_0, 0 if c_0 is None else c_0
-    tanh_c, moved, new = np.empty_like(h[1:]), np.empty_like(z[:, 0]), np.empty_like(h[0])
+    tanh_c, new = np.empty_like(h[1:]), np.empty_like(h[0])
+    moved = np.empty_like(z[:, 0])
     for t in range(T):
         i, f, g, o = z_t = z[:, t]  # views, each (B, H) in one piece
         z_t += np.matmul(h[t], W, out=moved)
@@ -232,16 +233,16 @@ def _all_gradients(dz, dh_0, dc_0, cache):
 
 
 def lstm_backward(dout, cache):
-    """Gradients of `lstm_forward`: dx, dh_0, dc_0, dW_i, dW_h, db, and dW_c if there.
+    """Gradients of `lstm_forward`: dx, dh_0, dc_0, dW_i, dW_h, db (and dW_c).
 
-    dout: (dh, dc), both (T+1, B, H), what the losses ask of each h and c directly, dh[0]
-    and dc[0] of h_0 and c_0; dc may be None. Raises ValueError for a wrong shape.
+    dout: (dh, dc), both (T+1, B, H), what the losses ask of each h and c themselves; dc
+    may be None. Raises ValueError for a wrong shape.
     """
     _, _, _, _, W_h, W_c, h, c, z, tanh_c = cache
     (dh, dc), (_, T, B, H) = _upstream(dout, h), z.shape
     W, P, dz = W_h.reshape(4, H, H), _peepholes(W_c, H), np.empty((T, B, 4, H), h.dtype)
     dz_i, dz_f, dz_g, dz_o = dz_t = np.empty_like(z[:, 0])
-    moved, new, dh_t, dc_t = np.empty_like(dz_t), np.empty_like(dz_i), dh[T] + 0, dc[T] + 0
+    moved, new, dh_t, dc_t = np.empty_like(dz_t), np.empty_like(dz_i), +dh[T], +dc[T]
     for t in reversed(range(T)):
         i, f, g, o = z[:, t]
         np.subtract(1, z[:, t], out=dz_t)
@@ -300,7 +301,7 @@ def lstm1997_forward(x, h_0, c_0, W_i, W_h, b):
 
 
 def lstm1997_backward(dout, cache):
-    """Gradients of `lstm1997_forward`: those of `lstm_forward`, without the block of f."""
+    """Gradients of `lstm1997_forward`: those of `lstm_forward`, without f's block."""
     *states, dW_i, dW_h, db = lstm_backward(dout, cache)
     parts = (np.split(dW, 4) for dW in (dW_i, dW_h, db))
     return *states, *(np.concatenate([i, g, o]) for i, _, g, o in parts)
@@ -314,10 +315,10 @@ def _check_computed(computed):
 
 
 def coupled_forward(x, h_0, c_0, W_i, W_h, b, computed="f"):
-    """Coupled gates: blocks in the order `computed`, g, o; the other gate is 1 minus it.
+    """Coupled gates: blocks `computed`, g, o; the other gate is 1 minus the computed.
 
-    computed: "f" (i = 1 - f) or "i" (f = 1 - i, as in ONNX). W_i: (3H, D), W_h: (3H, H),
-    b: (3H,); all else as in `lstm_forward`.
+    computed: "f" (then i = 1 - f) or "i" (then f = 1 - i, as in ONNX). W_i: (3H, D),
+    W_h: (3H, H), b: (3H,); all else as in `lstm_forward`.
     """
     _check_computed(computed)
     _check_cell(x, h_0, c_0, W_i, W_h, b, gates=3)
@@ -363,7 +364,7 @@ def read_sequence(params, x, state=None):
 
 
 def sequence_gradients(dh, cache):
-    """dx, and {name: gradient} for the parameters of `read_sequence`. dh: (T+1, B, H)."""
+    """dx, and {name: gradient} for `read_sequence`'s parameters. dh: (T+1, B, H)."""
     gates, inner = cache
     dx, *_, dW_i, dW_h, db = RUN[gates][1](dh if gates == 1 else (dh, None), inner)
     return dx, {"W_i": dW_i, "W_h": dW_h, "b": db}
@@ -372,7 +373,7 @@ def sequence_gradients(dh, cache):
 def cell_parameters(rng, gates, H, D, forget=1.0, start=init_scaled):
     """W_i, W_h, b for `read_sequence`, float32: Gaussian blocks, b = 0 but for f.
 
-    gates: 1, 3 or 4 blocks of H rows; forget: the bias of f; start makes each W_h block.
+    gates: 1, 3 or 4 blocks of H rows; forget: the bias of f; start: makes W_h's blocks.
     """
     b = np.zeros((gates, H))
     if gates == 4:
@@ -386,7 +387,7 @@ def cell_parameters(rng, gates, H, D, forget=1.0, start=init_scaled):
 
 
 def adding_problem(T, B, rng):
-    """The adding problem: x (T, B, 2), numbers in (0, 1) and two marks; y (B,), the sum.
+    """The adding problem: x (T, B, 2), numbers and two marks; y (B,), the marked sum.
 
     x[..., 0] is uniform, x[..., 1] is 1 at two steps of each sequence, one in its first
     half and one in its second, and 0 elsewhere; y is the sum of the two marked numbers.
@@ -436,8 +437,8 @@ def adding_error(T, seed, gates=4, H=16, steps=1500, lr=1e-2, **options):
         batches(seeds[2], 32),
         lr=lr,
         clip=1.0,
-        steps=steps,
         evaluate=lambda params: adding_gradients(params, test)[0],
+        steps=steps,
         show=False,
     )
     return curve["held_out"]
@@ -472,6 +473,15 @@ def language_parameters(V, D, H, gates, seed):
     return {"X": X.astype("float32"), **cell, "W_o": np.zeros((V, H), "float32")}
 
 
+def sequence_perplexity(params, stream, T=64):
+    """Perplexity of a language model on a stream (L, B), its state carried along."""
+    state, total, counted = None, 0.0, 0
+    for tokens, targets in windows(stream, T):
+        (loss, count, state), _ = language_loss(params, tokens, targets, state)
+        total, counted = total + loss, counted + count
+    return perplexity(-total, counted)
+
+
 def train_language(params, stream, test, steps, T=32, lr=5e-3, every=100, show=True):
     """Adam along a stream (L, B) in windows of T, the state carried: (params, curve).
 
@@ -480,8 +490,8 @@ def train_language(params, stream, test, steps, T=32, lr=5e-3, every=100, show=T
     carried = {}
 
     def gradients(params, batch):
-        (loss, count, state), cache = language_loss(params, *batch, carried.get("state"))
-        carried["state"] = state
+        out, cache = language_loss(params, *batch, carried.get("state"))
+        loss, count, carried["state"] = out
         return loss / count, language_gradients(1 / count, cache)
 
     def forever():
@@ -495,16 +505,7 @@ def train_language(params, stream, test, steps, T=32, lr=5e-3, every=100, show=T
         lr=lr,
         clip=1.0,
         steps=steps,
-        every=every,
         evaluate=lambda params: sequence_perplexity(params, test),
+        every=every,
         show=show,
     )
-
-
-def sequence_perplexity(params, stream, T=64):
-    """Perplexity of a language model on a stream (L, B), its state carried along."""
-    state, total, counted = None, 0.0, 0
-    for tokens, targets in windows(stream, T):
-        (loss, count, state), _ = language_loss(params, tokens, targets, state)
-        total, counted = total + loss, counted + count
-    return perplexity(-total, counted)

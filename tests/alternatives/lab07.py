@@ -41,8 +41,9 @@ def by_einsum(z, c_prev, P):
 def by_torch(z, c_prev, P):
     z, c, P = map(torch.from_numpy, (z, c_prev, P))
     i, o, f, g = z.chunk(4, dim=1)
-    looks = [(lambda a, p=p: a * p) if len(P) == 3 else (lambda a, p=p: a @ p.T)
-             for p in P.chunk(3)]
+    looks = [
+        (lambda a, p=p: a * p) if len(P) == 3 else (lambda a, p=p: a @ p.T) for p in P.chunk(3)
+    ]
     i, f = torch.sigmoid(i + looks[0](c)), torch.sigmoid(f + looks[2](c))
     c = f * c + i * torch.tanh(g)
     return (torch.sigmoid(o + looks[1](c)) * torch.tanh(c)).numpy(), c.numpy()
@@ -52,9 +53,9 @@ def by_torch(z, c_prev, P):
 def by_products(v, f, c):
     """Every pair of steps: v at step s reaches step t through the gates in between."""
     T = len(f)
-    dw = np.array([
-        sum(v[s] * np.prod(f[t + 1 : s + 1], axis=0) for s in range(t, T)) for t in range(T)
-    ])
+    dw = np.array(
+        [sum(v[s] * np.prod(f[t + 1 : s + 1], axis=0) for s in range(t, T)) for t in range(T)]
+    )
     return dw * c[:-1], dw, dw[0] * f[0]
 
 

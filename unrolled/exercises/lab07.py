@@ -13,7 +13,7 @@ from .lab import Lab
 
 CELL_1997 = "The cell of 1997: a sum"
 FORGET = "The forget gate"
-FIVE = "Peepholes, and the five equations"
+FIVE = "Forward: peepholes, and the five equations"
 BACKWARD = "Backward: two channels"
 VARIANTS = "Variants that are special cases"
 
@@ -593,6 +593,6 @@ LAB = Lab(
     title="LSTM",
     chapter="07_lstm",
     exercises=(CELL, PEEPHOLE, MEMORY, COUPLED, MACHINE, BIAS),
-    questions=(Question("memory", points=2),),
+    questions=(Question("horizon", points=2),),
 )
 check, ready, summary = LAB.check, LAB.ready, LAB.summary
