@@ -1,0 +1,224 @@
+"""Chapter 8: GRU.
+
+Generated from chapters/08_gru.md; an edit made here is lost. Edit the chapter's cells tagged
+`export`, then run `make sync`.
+"""
+
+import numpy as np
+
+from unrolled.unfolding import sigmoid
+
+__all__ = [
+    "RESETS",
+    "gru_backward",
+    "gru_forward",
+    "gru_from_torch",
+    "gru_step",
+    "gru_step_backward",
+]
+
+
+RESETS = ("after", "before")  # where the reset gate acts: after the product, or before
+
+
+def _check_gates(name, W, shape):
+    """Raise ValueError unless W has `shape`; its first axis holds the gates r, z, n."""
+    got, rows = np.shape(W), shape[0]
+    if got[:1] != shape[:1] and got:
+        H = rows // 3
+        other = {H: "a plain RNN", 4 * H: "an LSTM"}.get(got[0])
+        ask = f": is this {other}?" if other else ""
+        raise ValueError(
+            f"{name}: 3H = {rows} rows expected, H each for r, z, n, {got[0]} came{ask}"
+        )
+    if got != shape:
+        raise ValueError(f"{name}: shape {shape} expected, got {got}")
+
+
+def _check_gru(x, before, W_i, W_h, b, b_n, reset, steps):
+    """Raise ValueError unless inputs, the state before them and parameters fit."""
+    if reset not in RESETS:
+        known = ", ".join(map(repr, RESETS))
+        raise ValueError(f"reset: one of {known} expected, got {reset!r}")
+    axes, state = ("(T, B, D)", "h_0") if steps else ("(B, D)", "h_prev")
+    if np.ndim(x) != 2 + steps or 0 in np.shape(x):
+        raise ValueError(f"x: shape {axes} expected, none of them 0, got {np.shape(x)}")
+    if np.ndim(W_h) != 2:
+        raise ValueError(f"W_h: shape (3H, H) expected, got {np.shape(W_h)}")
+    (B, D), H = np.shape(x)[-2:], np.shape(W_h)[1]
+    for name, W, shape in (("W_h", W_h, (3 * H, H)), ("W_i", W_i, (3 * H, D)), ("b", b, (3 * H,))):
+        _check_gates(name, W, shape)
+    if np.shape(b_n) != (H,):
+        raise ValueError(f"b_n: shape ({H},) expected, got {np.shape(b_n)}")
+    allowed = [(B, H)] + [(H,)] * steps
+    if np.shape(before) not in allowed and not (steps and before is None):
+        raise ValueError(f"{state}: shape {(B, H)} expected, got {np.shape(before)}")
+
+
+def gru_step(x, h_prev, W_i, W_h, b, b_n, reset="after"):
+    """One step: h = (1 - z) n + z h_prev, with gates r, z and candidate n.
+
+    x: (B, D), h_prev: (B, H), W_i: (3H, D), W_h: (3H, H), b: (3H,), rows in the order
+    r, z, n; b_n: (H,), the inner bias of n. reset: "after" the product with W_hn, as in
+    torch, or "before" it, as in Cho et al. (2014). Returns h: (B, H) and a cache.
+    """
+    _check_gru(x, h_prev, W_i, W_h, b, b_n, reset, steps=False)
+    (W_hr, W_hz, W_hn), H = np.split(W_h, 3), len(b_n)
+    a_r, a_z, a_n = np.split(x @ W_i.T + b, [H, 2 * H], axis=1)  # (B, H) each
+    r, z = sigmoid(a_r + h_prev @ W_hr.T), sigmoid(a_z + h_prev @ W_hz.T)
+    if reset == "after":
+        s = h_prev @ W_hn.T + b_n  # (B, H)
+        n = np.tanh(a_n + r * s)
+    else:
+        s = r * h_prev  # (B, H)
+        n = np.tanh(a_n + s @ W_hn.T + b_n)
+    return (1 - z) * n + z * h_prev, (x, h_prev, W_i, W_h, r, z, n, s, reset)
+
+
+def gru_step_backward(dh, cache):
+    """Gradients of `gru_step`: dx, dh_prev, dW_i, dW_h, db, db_n. dh: (B, H)."""
+    x, h_prev, W_i, W_h, r, z, n, s, reset = cache
+    W_hr, W_hz, W_hn = np.split(W_h, 3)
+    da_z = dh * (h_prev - n) * z * (1 - z)
+    da_n = dh * (1 - z) * (1 - n**2)
+    if reset == "after":
+        ds = da_n * r
+        da_r = da_n * s * r * (1 - r)
+        dh_n, dW_hn, db_n = ds @ W_hn, ds.T @ h_prev, ds.sum(axis=0)
+    else:
+        ds = da_n @ W_hn
+        da_r = ds * h_prev * r * (1 - r)
+        dh_n, dW_hn, db_n = ds * r, da_n.T @ s, da_n.sum(axis=0)
+    dh_prev = dh * z + dh_n + da_r @ W_hr + da_z @ W_hz
+    da = np.hstack([da_r, da_z, da_n])  # (B, 3H)
+    dW_h = np.vstack([da_r.T @ h_prev, da_z.T @ h_prev, dW_hn])
+    return da @ W_i, dh_prev, da.T @ x, dW_h, da.sum(axis=0), db_n
+
+
+def _halved(W, dtype):
+    """The gates of W apart, (3, H, …), with those of r and z halved."""
+    half = np.array([0.5, 0.5, 1], dtype).reshape(3, *[1] * np.ndim(W))
+    return half * np.reshape(W, (3, len(W) // 3, *np.shape(W)[1:]))
+
+
+def _prepare(x, h_0, W_i, W_h, b):
+    """States (T+1, B, H), gates (3, T, B, H) holding W_i x + b, and W_h^T (3, H, H)."""
+    (T, B, D), H = x.shape, W_h.shape[1]
+    dtype = np.result_type(x, W_i, W_h, b, np.float32)
+    h, gates = np.empty((T + 1, B, H), dtype), np.empty((3, T, B, H), dtype)
+    h[0] = 0 if h_0 is None else h_0
+    U, W = (_halved(V, dtype).swapaxes(1, 2) for V in (W_i, W_h))
+    np.matmul(x.reshape(T * B, D), U, out=gates.reshape(3, T * B, H))
+    gates += _halved(b, dtype)[:, None, None]
+    return h, gates, np.ascontiguousarray(W)
+
+
+def gru_forward(x, h_0, W_i, W_h, b, b_n, reset="after"):
+    """All steps of `gru_step`: h[t+1] = (1 - z) n + z h[t].
+
+    x: (T, B, D); h_0: (B, H), or (H,) for one state that the batch shares, or None for
+    zeros; W_i, W_h, b, b_n, reset as there. Returns h: (T+1, B, H) with h[0] = h_0, and
+    a cache. Raises ValueError when arguments do not fit together.
+    """
+    _check_gru(x, h_0, W_i, W_h, b, b_n, reset, steps=True)
+    h, gates, W = _prepare(x, h_0, W_i, W_h, b)
+    s, a = np.empty_like(gates[0]), np.empty_like(gates[:, 0])  # (T, B, H), (3, B, H)
+    known = 3 if reset == "after" else 2  # products that need h[t] alone
+    for t in range(len(x)):
+        rz, (r, z, n), new = gates[:2, t], gates[:, t], h[t + 1]
+        np.matmul(h[t], W[:known], out=a[:known])
+        rz += a[:2]
+        np.tanh(rz, out=rz)
+        rz *= 0.5
+        rz += 0.5
+        if reset == "after":
+            np.multiply(r, np.add(a[2], b_n, out=s[t]), out=a[2])
+        else:
+            np.matmul(np.multiply(r, h[t], out=s[t]), W[2], out=a[2])
+            a[2] += b_n
+        n += a[2]
+        np.tanh(n, out=n)
+        np.subtract(h[t], n, out=new)
+        new *= z
+        new += n  # n + z (h - n) = (1 - z) n + z h
+    return h, (x, h_0, W_i, W_h, h, gates, s, reset)
+
+
+def _walk_back(dh, cache):
+    """ds, da_r, da_z, da_n of all steps, (4, T, B, H), and what reaches h_0: (B, H)."""
+    _, _, _, W_h, h, gates, s, reset = cache
+    W = np.roll(W_h.reshape(3, *h.shape[2:], -1), 1, axis=0)  # W_hn, W_hr, W_hz
+    d, parts = np.empty((4, *gates.shape[1:]), h.dtype), np.empty_like(gates[:, 0])
+    delta, kept = dh[-1].astype(h.dtype), np.empty_like(h[0])  # (B, H)
+    for t in reversed(range(len(s))):
+        (r, z, n), (ds, da_r, da_z, da_n) = gates[:, t], d[:, t]
+        np.multiply(delta, z, out=kept)
+        delta -= kept  # δ (1 - z)
+        np.subtract(1, np.multiply(n, n, out=da_n), out=da_n)
+        da_n *= delta
+        np.multiply(np.subtract(h[t], n, out=da_z), z, out=da_z)
+        da_z *= delta
+        if reset == "after":
+            np.multiply(da_n, r, out=ds)
+        else:
+            np.matmul(da_n, W[0], out=ds)
+        np.multiply(np.subtract(1, r, out=da_r), ds, out=da_r)
+        da_r *= s[t]
+        if reset == "after":
+            np.matmul(d[:3, t], W, out=parts)
+        else:
+            np.multiply(ds, r, out=parts[0])
+            np.matmul(d[1:3, t], W[1:], out=parts[1:])
+        np.add(parts[0], parts[1], out=delta)
+        for part in (parts[2], kept, dh[t]):
+            delta += part
+    return d, delta
+
+
+def gru_backward(dh, cache):
+    """Gradients of `gru_forward`: dx, dh_0, dW_i, dW_h, db, db_n.
+
+    dh: (T+1, B, H), the gradient each state gets from outside the recursion, dh[0] for
+    h_0; dh_0 has the shape of h_0, (B, H) if that was None. Raises ValueError when dh
+    has not the shape of h.
+    """
+    x, h_0, W_i, _, h, _, s, reset = cache
+    if np.shape(dh) != h.shape:
+        raise ValueError(
+            f"dh: shape {h.shape} expected, that of the states h_0 … h_T, got {np.shape(dh)}"
+        )
+    d, dh_0 = _walk_back(dh, cache)
+    (T, B, D), H = x.shape, h.shape[2]
+    ds, *da = d.reshape(4, T * B, H)
+    h_prev = h[:-1].reshape(T * B, H)
+    left, right = (ds, h_prev) if reset == "after" else (da[2], s.reshape(T * B, H))
+    dW_h = np.vstack([da[0].T @ h_prev, da[1].T @ h_prev, left.T @ right])
+    dW_i = np.vstack([a.T @ x.reshape(T * B, D) for a in da])
+    dx = sum(a @ W for a, W in zip(da, np.split(W_i, 3))).reshape(T, B, D)
+    dh_0 = dh_0.sum(axis=0) if np.ndim(h_0) == 1 else dh_0
+    db = np.hstack([a.sum(axis=0) for a in da])
+    return dx, dh_0, dW_i, dW_h, db, left.sum(axis=0)
+
+
+def gru_from_torch(module):
+    """W_i, W_h, b, b_n of a torch.nn.GRU of one layer, or a GRUCell, as copies.
+
+    Of torch's two biases, those of r and z are added up. x is (T, B, D) for
+    `gru_forward`, whatever the module's batch_first says. Raises ValueError for another
+    kind of module, for several layers, and for two directions.
+    """
+    kind = getattr(module, "mode", type(module).__name__)
+    if kind not in ("GRU", "GRUCell"):
+        raise ValueError(f"module: a torch.nn.GRU expected, got {kind}")
+    if getattr(module, "num_layers", 1) != 1:
+        raise ValueError(f"module: one layer expected, got {module.num_layers}")
+    if getattr(module, "bidirectional", False):
+        raise ValueError("module: one direction expected, got a bidirectional GRU")
+    end = "_l0" if kind == "GRU" else ""
+    names = ["weight_ih", "weight_hh"] + ["bias_ih", "bias_hh"] * module.bias
+    arrays = [getattr(module, name + end).detach().numpy().copy() for name in names]
+    W_i, W_h, *biases = arrays
+    b, inner = biases or (np.zeros_like(W_i[:, 0]), np.zeros_like(W_i[:, 0]))
+    H = W_h.shape[1]
+    b[: 2 * H] += inner[: 2 * H]
+    return W_i, W_h, b, inner[2 * H :]
