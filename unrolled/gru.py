@@ -102,15 +102,15 @@ def _halved(W, dtype):
 
 
 def _prepare(x, h_0, W_i, W_h, b):
-    """States (T+1, B, H), gates (3, T, B, H) holding W_i x + b, and W_h^T (3, H, H)."""
+    """States (T+1, B, H); (5, T, B, H), first W_i x + b; and W_h^T, gate by gate."""
     (T, B, D), H = x.shape, W_h.shape[1]
     dtype = np.result_type(x, W_i, W_h, b, np.float32)
-    h, gates = np.empty((T + 1, B, H), dtype), np.empty((3, T, B, H), dtype)
+    h, kept = np.empty((T + 1, B, H), dtype), np.empty((5, T, B, H), dtype)
     h[0] = 0 if h_0 is None else h_0
     U, W = (_halved(V, dtype).swapaxes(1, 2) for V in (W_i, W_h))
-    np.matmul(x.reshape(T * B, D), U, out=gates.reshape(3, T * B, H))
-    gates += _halved(b, dtype)[:, None, None]
-    return h, gates, np.ascontiguousarray(W)
+    np.matmul(x.reshape(T * B, D), U, out=kept[:3].reshape(3, T * B, H))
+    kept[:3] += _halved(b, dtype)[:, None, None]
+    return h, kept, np.ascontiguousarray(W)
 
 
 def gru_forward(x, h_0, W_i, W_h, b, b_n, reset="after"):
@@ -121,56 +121,49 @@ def gru_forward(x, h_0, W_i, W_h, b, b_n, reset="after"):
     a cache. Raises ValueError when arguments do not fit together.
     """
     _check_gru(x, h_0, W_i, W_h, b, b_n, reset, steps=True)
-    h, gates, W = _prepare(x, h_0, W_i, W_h, b)
-    s, a = np.empty_like(gates[0]), np.empty_like(gates[:, 0])  # (T, B, H), (3, B, H)
-    known = 3 if reset == "after" else 2  # products that need h[t] alone
+    h, kept, W = _prepare(x, h_0, W_i, W_h, b)
+    a, known = np.empty_like(kept[:3, 0]), 3 if reset == "after" else 2
     for t in range(len(x)):
-        rz, (r, z, n), new = gates[:2, t], gates[:, t], h[t + 1]
+        rz, (r, z, n, m, u) = kept[:2, t], kept[:, t]
         np.matmul(h[t], W[:known], out=a[:known])
         rz += a[:2]
         np.tanh(rz, out=rz)
         rz *= 0.5
         rz += 0.5
         if reset == "after":
-            np.multiply(r, np.add(a[2], b_n, out=s[t]), out=a[2])
-        else:
-            np.matmul(np.multiply(r, h[t], out=s[t]), W[2], out=a[2])
             a[2] += b_n
-        n += a[2]
+            n += np.multiply(r, a[2], out=m)
+        else:
+            n += np.matmul(np.multiply(r, h[t], out=m), W[2], out=a[2])
+            n += b_n
         np.tanh(n, out=n)
-        np.subtract(h[t], n, out=new)
-        new *= z
-        new += n  # n + z (h - n) = (1 - z) n + z h
-    return h, (x, h_0, W_i, W_h, h, gates, s, reset)
+        np.multiply(z, np.subtract(h[t], n, out=u), out=u)
+        np.add(u, n, out=h[t + 1])  # z (h - n) + n = (1 - z) n + z h
+    return h, (x, h_0, W_i, W_h, h, kept, reset)
 
 
 def _walk_back(dh, cache):
-    """ds, da_r, da_z, da_n of all steps, (4, T, B, H), and what reaches h_0: (B, H)."""
-    _, _, _, W_h, h, gates, s, reset = cache
+    """g, da_r, da_z, da_n of all steps, (4, T, B, H), and what reaches h_0: (B, H)."""
+    _, _, _, W_h, h, kept, reset = cache
     W = np.roll(W_h.reshape(3, *h.shape[2:], -1), 1, axis=0)  # W_hn, W_hr, W_hz
-    d, parts = np.empty((4, *gates.shape[1:]), h.dtype), np.empty_like(gates[:, 0])
-    delta, kept = dh[-1].astype(h.dtype), np.empty_like(h[0])  # (B, H)
-    for t in reversed(range(len(s))):
-        (r, z, n), (ds, da_r, da_z, da_n) = gates[:, t], d[:, t]
-        np.multiply(delta, z, out=kept)
-        delta -= kept  # δ (1 - z)
-        np.subtract(1, np.multiply(n, n, out=da_n), out=da_n)
-        da_n *= delta
-        np.multiply(np.subtract(h[t], n, out=da_z), z, out=da_z)
-        da_z *= delta
+    d, parts = np.empty_like(kept[:4]), np.empty_like(kept[:4, 0])
+    delta = dh[-1].astype(h.dtype)  # (B, H)
+    for t in reversed(range(kept.shape[1])):
+        (r, z, n, m, u), (g, da_r, da_z, da_n) = kept[:, t], d[:, t]
+        delta -= np.multiply(delta, z, out=parts[3])  # δ (1 - z)
+        np.multiply(delta, u, out=da_z)
+        np.multiply(delta, np.multiply(n, n, out=da_n), out=da_n)
+        np.subtract(delta, da_n, out=da_n)
+        q = da_n if reset == "after" else np.matmul(da_n, W[0], out=parts[1])
+        np.multiply(q, r, out=g)
+        np.multiply(np.subtract(q, g, out=da_r), m, out=da_r)
         if reset == "after":
-            np.multiply(da_n, r, out=ds)
+            np.matmul(d[:3, t], W, out=parts[:3])
         else:
-            np.matmul(da_n, W[0], out=ds)
-        np.multiply(np.subtract(1, r, out=da_r), ds, out=da_r)
-        da_r *= s[t]
-        if reset == "after":
-            np.matmul(d[:3, t], W, out=parts)
-        else:
-            np.multiply(ds, r, out=parts[0])
-            np.matmul(d[1:3, t], W[1:], out=parts[1:])
+            np.matmul(d[1:3, t], W[1:], out=parts[1:3])
+            parts[0] = g
         np.add(parts[0], parts[1], out=delta)
-        for part in (parts[2], kept, dh[t]):
+        for part in (parts[2], parts[3], dh[t]):
             delta += part
     return d, delta
 
@@ -182,16 +175,16 @@ def gru_backward(dh, cache):
     h_0; dh_0 has the shape of h_0, (B, H) if that was None. Raises ValueError when dh
     has not the shape of h.
     """
-    x, h_0, W_i, _, h, _, s, reset = cache
+    x, h_0, W_i, _, h, kept, reset = cache
     if np.shape(dh) != h.shape:
         raise ValueError(
             f"dh: shape {h.shape} expected, that of the states h_0 … h_T, got {np.shape(dh)}"
         )
     d, dh_0 = _walk_back(dh, cache)
     (T, B, D), H = x.shape, h.shape[2]
-    ds, *da = d.reshape(4, T * B, H)
+    g, *da = d.reshape(4, T * B, H)
     h_prev = h[:-1].reshape(T * B, H)
-    left, right = (ds, h_prev) if reset == "after" else (da[2], s.reshape(T * B, H))
+    left, right = (g, h_prev) if reset == "after" else (da[2], kept[3].reshape(T * B, H))
     dW_h = np.vstack([da[0].T @ h_prev, da[1].T @ h_prev, left.T @ right])
     dW_i = np.vstack([a.T @ x.reshape(T * B, D) for a in da])
     dx = sum(a @ W for a, W in zip(da, np.split(W_i, 3))).reshape(T, B, D)
