@@ -6,15 +6,38 @@ Generated from chapters/08_gru.md; an edit made here is lost. Edit the chapter's
 
 import numpy as np
 
-from unrolled.unfolding import sigmoid
+from unrolled.bptt import rnn_backward
+from unrolled.clipping import init_orthogonal, init_scaled
+from unrolled.language_models import (
+    Vocabulary,
+    cross_entropy,
+    cross_entropy_backward,
+    embed,
+    embed_backward,
+    windows,
+)
+from unrolled.lstm import adding_problem, lstm_backward, lstm_forward
+from unrolled.unfolding import readout, readout_backward, rnn_forward, sigmoid
 
 __all__ = [
+    "CELLS",
     "RESETS",
+    "adding_forever",
+    "adding_gradients",
+    "adding_parameters",
+    "cell_parameters",
     "gru_backward",
     "gru_forward",
     "gru_from_torch",
     "gru_step",
     "gru_step_backward",
+    "parameter_count",
+    "read_text",
+    "run_cell",
+    "text_gradients",
+    "text_parameters",
+    "text_perplexity",
+    "units_within",
 ]
 
 
@@ -215,3 +238,151 @@ def gru_from_torch(module):
     H = W_h.shape[1]
     b[: 2 * H] += inner[: 2 * H]
     return W_i, W_h, b, inner[2 * H :]
+
+
+CELLS = {"RNN": 1, "LSTM": 4, "GRU": 3, "GRU before": 3}  # blocks
+
+
+def parameter_count(cell, D, H):
+    """Parameters of a recurrent layer: H (D + H + 1) a block, and b_n for a GRU.
+
+    Raises ValueError for an unknown cell.
+    """
+    if cell not in CELLS:
+        known = ", ".join(map(repr, CELLS))
+        raise ValueError(f"cell: one of {known} expected, got {cell!r}")
+    return CELLS[cell] * H * (D + H + 1) + H * cell.startswith("GRU")
+
+
+def units_within(cell, budget, D, per_unit=0):
+    """The most units the budget buys, when each costs `per_unit` numbers elsewhere."""
+    H = 0
+    while parameter_count(cell, D, H + 1) + (H + 1) * per_unit <= budget:
+        H += 1
+    if H == 0:
+        raise ValueError(f"budget: enough for one unit expected, got {budget}")
+    return H
+
+
+def run_cell(cell, params, x, state=None):
+    """States h: (T+1, B, H), the last state, and a function dh -> (dx, {name: grad}).
+
+    cell: a name in CELLS; params: W_i, W_h, b, and b_n for a GRU; state: what an earlier
+    call returned as the last state, or None.
+    """
+    names = [name for name in ("W_i", "W_h", "b", "b_n") if name in params]
+    weights = [params[name] for name in names]
+    if cell == "RNN":
+        h, cache = rnn_forward(x, state, *weights)
+        last, back = h[-1], lambda dh: rnn_backward(dh, cache)
+    elif cell == "LSTM":
+        (h, c), cache = lstm_forward(x, *(state or (None, None)), *weights)
+        last, back = (h[-1], c[-1]), lambda dh: lstm_backward((dh, None), cache)
+    else:
+        reset = "before" if cell == "GRU before" else "after"
+        h, cache = gru_forward(x, state, *weights, reset)
+        last, back = h[-1], lambda dh: gru_backward(dh, cache)
+
+    def backward(dh):
+        dx, *grads = back(dh)
+        return dx, dict(zip(names, grads[-len(names) :]))
+
+    return h, last, backward
+
+
+def cell_parameters(cell, D, H, rng):
+    """Random float32 parameters of a layer; the bias of the gate that keeps is 1."""
+    blocks = range(CELLS[cell])
+    params = {
+        "W_i": np.vstack([init_scaled(rng, H, D) for _ in blocks]),
+        "W_h": np.vstack([init_orthogonal(rng, H, H) for _ in blocks]),
+        "b": np.zeros(CELLS[cell] * H),
+    }
+    if cell != "RNN":
+        params["b"][H : 2 * H] = 1  # f of i, f, g, o, and z of r, z, n
+    if cell.startswith("GRU"):
+        params["b_n"] = np.zeros(H)
+    return {name: array.astype("float32") for name, array in params.items()}
+
+
+def read_text(cell, params, batch, state=None):
+    """Loss per token of a window, the last state, and a function () -> gradients.
+
+    batch: (tokens, targets), both (T, B); the start token is never asked for.
+    """
+    (tokens, targets), mask = batch, batch[1] != Vocabulary.start
+    x, embedded = embed(params["X"], tokens)
+    h, last, through = run_cell(cell, params, x, state)
+    scores, read = readout(h[1:], params["W_o"])
+    loss, judged = cross_entropy(scores, targets, mask)
+
+    def gradients():
+        dh = np.zeros_like(h)
+        dscores = cross_entropy_backward(1 / mask.sum(), judged)
+        dh[1:], dW_o = readout_backward(dscores, read)
+        dx, grads = through(dh)
+        return grads | {"X": embed_backward(dx, embedded), "W_o": dW_o}
+
+    return loss / mask.sum(), last, gradients
+
+
+def text_gradients(cell):
+    """gradients(params, batch) for `train`; the state is carried from batch to batch."""
+    carried = None
+
+    def gradients(params, batch):
+        nonlocal carried
+        loss, carried, back = read_text(cell, params, batch, carried)
+        return loss, back()
+
+    return gradients
+
+
+def text_perplexity(cell, params, stream, T=64):
+    """Perplexity on a stream (L, B), its state carried along."""
+    state, total, count = None, 0.0, 0
+    for batch in windows(stream, T):
+        loss, state, _ = read_text(cell, params, batch, state)
+        asked = np.sum(batch[1] != Vocabulary.start)
+        total, count = total + loss * asked, count + asked
+    return float(np.exp(total / count))
+
+
+def adding_gradients(cell):
+    """gradients(params, batch) for `train`: mean squared error of the sum at the end."""
+
+    def gradients(params, batch):
+        x, y = batch
+        h, _, through = run_cell(cell, params, x)
+        answers, read = readout(h[-1], params["W_o"], params["b_o"])  # (B, 1)
+        error, dh = answers[:, 0] - y, np.zeros_like(h)
+        dh[-1], dW_o, db_o = readout_backward(2 * error[:, None] / len(y), read)
+        return np.mean(error**2), through(dh)[1] | {"W_o": dW_o, "b_o": db_o}
+
+    return gradients
+
+
+def adding_forever(T, B, rng):
+    """Batches of the adding problem in float32, without end."""
+    while True:
+        x, y = adding_problem(T, B, rng)
+        yield x.astype("float32"), y.astype("float32")
+
+
+def text_parameters(cell, V, rng, budget=40_000, D=32):
+    """Parameters of a language model of at most `budget` numbers, float32."""
+    H = units_within(cell, budget - V * D, D, per_unit=V)
+    embedding = rng.standard_normal((V, D)).astype("float32")
+    return cell_parameters(cell, D, H, rng) | {
+        "X": embedding,
+        "W_o": np.zeros((V, H), "float32"),
+    }
+
+
+def adding_parameters(cell, rng, budget=3_400):
+    """Parameters for the adding problem, at most `budget` numbers, float32."""
+    H = units_within(cell, budget - 1, 2, per_unit=1)
+    return cell_parameters(cell, 2, H, rng) | {
+        "W_o": init_scaled(rng, 1, H).astype("float32"),
+        "b_o": np.ones(1, "float32"),
+    }
