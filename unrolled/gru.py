@@ -200,14 +200,12 @@ def gru_backward(dh, cache):
     """
     x, h_0, W_i, _, h, kept, reset = cache
     if np.shape(dh) != h.shape:
-        raise ValueError(
-            f"dh: shape {h.shape} expected, that of the states h_0 … h_T, got {np.shape(dh)}"
-        )
+        raise ValueError(f"dh: shape {h.shape} expected, as h_0 … h_T have, got {np.shape(dh)}")
     d, dh_0 = _walk_back(dh, cache)
     (T, B, D), H = x.shape, h.shape[2]
     g, *da = d.reshape(4, T * B, H)
-    h_prev = h[:-1].reshape(T * B, H)
-    left, right = (g, h_prev) if reset == "after" else (da[2], kept[3].reshape(T * B, H))
+    h_prev, m = h[:-1].reshape(T * B, H), kept[3].reshape(T * B, H)
+    left, right = (g, h_prev) if reset == "after" else (da[2], m)
     dW_h = np.vstack([da[0].T @ h_prev, da[1].T @ h_prev, left.T @ right])
     dW_i = np.vstack([a.T @ x.reshape(T * B, D) for a in da])
     dx = sum(a @ W for a, W in zip(da, np.split(W_i, 3))).reshape(T, B, D)
@@ -267,8 +265,8 @@ def units_within(cell, budget, D, per_unit=0):
 def run_cell(cell, params, x, state=None):
     """States h: (T+1, B, H), the last state, and a function dh -> (dx, {name: grad}).
 
-    cell: a name in CELLS; params: W_i, W_h, b, and b_n for a GRU; state: what an earlier
-    call returned as the last state, or None.
+    cell: a name in CELLS; params: W_i, W_h, b, and b_n for a GRU; state: the last state
+    that an earlier call returned, or None.
     """
     names = [name for name in ("W_i", "W_h", "b", "b_n") if name in params]
     weights = [params[name] for name in names]
@@ -308,7 +306,7 @@ def cell_parameters(cell, D, H, rng):
 def read_text(cell, params, batch, state=None):
     """Loss per token of a window, the last state, and a function () -> gradients.
 
-    batch: (tokens, targets), both (T, B); the start token is never asked for.
+    batch: (tokens, targets), both (T, B); nobody asks for the start token.
     """
     (tokens, targets), mask = batch, batch[1] != Vocabulary.start
     x, embedded = embed(params["X"], tokens)
@@ -327,7 +325,7 @@ def read_text(cell, params, batch, state=None):
 
 
 def text_gradients(cell):
-    """gradients(params, batch) for `train`; the state is carried from batch to batch."""
+    """gradients(params, batch) for `train`; the state is carried between batches."""
     carried = None
 
     def gradients(params, batch):
@@ -349,7 +347,7 @@ def text_perplexity(cell, params, stream, T=64):
 
 
 def adding_gradients(cell):
-    """gradients(params, batch) for `train`: mean squared error of the sum at the end."""
+    """gradients(params, batch) for `train`: mean squared error of the sum."""
 
     def gradients(params, batch):
         x, y = batch
