@@ -268,6 +268,7 @@ def run_cell(cell, params, x, state=None):
     cell: a name in CELLS; params: W_i, W_h, b, and b_n for a GRU; state: the last state
     that an earlier call returned, or None.
     """
+    parameter_count(cell, 1, 1)  # it refuses unknown cells
     names = [name for name in ("W_i", "W_h", "b", "b_n") if name in params]
     weights = [params[name] for name in names]
     if cell == "RNN":

@@ -24,7 +24,8 @@ from unrolled.gru import (
 from unrolled.language_models import streams, windows
 from unrolled.support import data, study
 
-SEEDS, RATES, CLIP = range(3), (3e-3, 1e-2), 1.0
+SEEDS, CLIP = range(3), 1.0
+RATES = {"text": (3e-3, 1e-2, 3e-2), "adding": (3e-3, 1e-2)}
 TEXT_AT, ADDING_AT = (500, 1000, 1500), (1000,)
 LENGTHS = (10, 40, 160)
 
@@ -70,7 +71,7 @@ def main():
         (task, cell, T, rate, seed)
         for task, T in tasks
         for cell in CELLS
-        for rate in RATES
+        for rate in RATES[task]
         for seed in SEEDS
     ]
     rows = [row for rows in study.over(run, settings, "budget") for row in rows]
