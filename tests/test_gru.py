@@ -285,7 +285,7 @@ def test_a_budget_buys_the_most_units(rng, cell):
         H = gru.units_within(cell, budget, D, per_unit)
         cost = [gru.parameter_count(cell, D, n) + n * per_unit for n in (H, H + 1)]
         assert cost[0] <= budget < cost[1]
-        made = gru.cell_parameters(cell, D, H, rng)
+        made = gru.layer_parameters(cell, D, H, rng)
         assert sum(a.size for a in made.values()) == cost[0] - H * per_unit
         assert {a.dtype for a in made.values()} == {np.dtype("f4")}
     for made, limit in (
@@ -322,7 +322,7 @@ def test_gradients_of_both_tasks(rng, cell):
     check_gradients(gradients, params, (tokens, targets))
     params = small(lambda cell, rng, n: gru.adding_parameters(cell, rng, n), cell, rng)
     x, y = rng.standard_normal((5, 3, 2)), rng.standard_normal(3)
-    check_gradients(gru.adding_gradients(cell), params, (x, y))
+    check_gradients(gru.adding_task(cell), params, (x, y))
 
 
 @pytest.mark.parametrize("cell", gru.CELLS)

@@ -23,14 +23,14 @@ __all__ = [
     "CELLS",
     "RESETS",
     "adding_forever",
-    "adding_gradients",
     "adding_parameters",
-    "cell_parameters",
+    "adding_task",
     "gru_backward",
     "gru_forward",
     "gru_from_torch",
     "gru_step",
     "gru_step_backward",
+    "layer_parameters",
     "parameter_count",
     "read_text",
     "run_cell",
@@ -289,7 +289,7 @@ def run_cell(cell, params, x, state=None):
     return h, last, backward
 
 
-def cell_parameters(cell, D, H, rng):
+def layer_parameters(cell, D, H, rng):
     """Random float32 parameters of a layer; the bias of the gate that keeps is 1."""
     blocks = range(CELLS[cell])
     params = {
@@ -347,7 +347,7 @@ def text_perplexity(cell, params, stream, T=64):
     return float(np.exp(total / count))
 
 
-def adding_gradients(cell):
+def adding_task(cell):
     """gradients(params, batch) for `train`: mean squared error of the sum."""
 
     def gradients(params, batch):
@@ -372,7 +372,7 @@ def text_parameters(cell, V, rng, budget=40_000, D=32):
     """Parameters of a language model of at most `budget` numbers, float32."""
     H = units_within(cell, budget - V * D, D, per_unit=V)
     embedding = rng.standard_normal((V, D)).astype("float32")
-    return cell_parameters(cell, D, H, rng) | {
+    return layer_parameters(cell, D, H, rng) | {
         "X": embedding,
         "W_o": np.zeros((V, H), "float32"),
     }
@@ -381,7 +381,7 @@ def text_parameters(cell, V, rng, budget=40_000, D=32):
 def adding_parameters(cell, rng, budget=3_400):
     """Parameters for the adding problem, at most `budget` numbers, float32."""
     H = units_within(cell, budget - 1, 2, per_unit=1)
-    return cell_parameters(cell, 2, H, rng) | {
+    return layer_parameters(cell, 2, H, rng) | {
         "W_o": init_scaled(rng, 1, H).astype("float32"),
         "b_o": np.ones(1, "float32"),
     }

@@ -15,8 +15,8 @@ from unrolled.clipping import adam, clip_by_norm
 from unrolled.gru import (
     CELLS,
     adding_forever,
-    adding_gradients,
     adding_parameters,
+    adding_task,
     text_gradients,
     text_parameters,
     text_perplexity,
@@ -53,7 +53,7 @@ def run(task, cell, T, rate, seed):
         batches = chain.from_iterable(windows(train, T) for _ in repeat(None))
     else:
         params, at = adding_parameters(cell, rng), ADDING_AT
-        gradients, batches = adding_gradients(cell), adding_forever(T, 32, rng)
+        gradients, batches = adding_task(cell), adding_forever(T, 32, rng)
         test = next(adding_forever(T, 1000, np.random.default_rng(1000 + seed)))
     units, size = params["W_h"].shape[1], sum(p.size for p in params.values())
     for step, seconds in trained(params, gradients, batches, rate, at):
