@@ -20,6 +20,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from unrolled import deep_bidirectional as deep
 from unrolled.clipping import adam, momentum, sgd, train
+from unrolled.exercises import lab09
 from unrolled.support import verify
 from unrolled.unfolding import rnn_step
 
@@ -645,3 +646,46 @@ def test_a_training_that_breaks_says_so_and_stays_broken(tmp_path):
     assert all(np.isfinite(a).all() for a in best.values())
     _, again = deep.train_with_checkpoints(*arguments, every=5, show=False)
     assert again["stopped"] == curve["stopped"]
+
+
+# --------------------------------------------------------------------------- the capstone's judge
+TEXT = "to be or not to be, that is the question:\n" * 60
+VOCABULARY, TRAINING, _ = deep.character_split(TEXT)
+MODEL = deep.character_parameters(np.random.default_rng(0), len(VOCABULARY), 8, 16, 1, "gru")
+
+
+@pytest.mark.parametrize(
+    ("params", "cell", "words"),
+    [
+        ("no dict", "gru", "the parameters have to be a dict"),
+        ({1: np.zeros(2)}, "gru", "the parameters have to be a dict"),
+        (MODEL | {"X": [[1.0]]}, "gru", "X has to be an array of floats, and is list"),
+        (MODEL | {"b_o": MODEL["b_o"] * np.nan}, "gru", "b_o holds numbers that are not finite"),
+        ({n: a for n, a in MODEL.items() if n != "W_o"}, "gru", "W_o is missing"),
+        ({n: a for n, a in MODEL.items() if n != "1f.b_n"}, "gru", "1f.b_n expected, is missing"),
+        (MODEL | {"X": MODEL["X"][1:]}, "gru", "one for each character of this text's"),
+        (MODEL | {"1f.W_i": MODEL["1f.W_i"][1:]}, "gru", "cannot be judged"),
+        (MODEL | {"b_o": MODEL["b_o"][1:]}, "gru", "cannot be judged"),
+        (MODEL | {n.replace("1f", "1b"): a for n, a in MODEL.items()}, "gru", "reads the char"),
+        (MODEL, "lstm", "cannot be judged"),
+        (MODEL, "transformer", "cell is 'transformer'"),
+        (MODEL, "gru", "✗ 4."),
+        (MODEL | {"unused": np.zeros(200_000)}, "gru", "✗ 202,"),
+    ],
+)  # fmt: skip
+def test_the_judge_says_what_is_wrong_and_never_crashes(params, cell, words):
+    report = lab09.judge_model(params, TEXT, cell)
+    assert not report.passed
+    assert words in repr(report)
+
+
+def test_the_judge_knows_an_untouched_and_a_good_model():
+    assert "not attempted yet" in repr(lab09.judge_model(None, TEXT, "gru"))
+    draw = (deep.random_windows(TRAINING, 24, 8, np.random.default_rng(1)) for _ in range(150))
+    model, _ = train(
+        MODEL, partial(deep.character_gradients, cell="gru"), draw, lr=2e-2, clip=1.0, show=False
+    )
+    report = lab09.judge_model(model, TEXT, "gru", seconds=3)
+    assert report.passed, report
+    assert report.bits < min(lab09.baselines(TEXT).values())
+    assert not lab09.judge_model(model, TEXT, "gru", seconds=601).passed

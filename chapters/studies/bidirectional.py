@@ -30,7 +30,7 @@ from unrolled.pooling import (
 from unrolled.support import data, study
 from unrolled.unfolding import readout, readout_backward
 
-SEEDS, EPOCHS = range(3), 16
+SEEDS, EPOCHS = range(3), 12
 RATE, SLOWER = 0.02, (0.005, 0.01)
 BOTH, ONE = 47, 72  # units in each direction: 35,412 and 35,308 parameters, TextCNN has 35,596
 FORMS = ("max", "mean", "last", "one end", "forward")
