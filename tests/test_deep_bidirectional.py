@@ -670,7 +670,7 @@ MODEL = deep.character_parameters(np.random.default_rng(0), len(VOCABULARY), 8, 
         (MODEL, "lstm", "cannot be judged"),
         (MODEL, "transformer", "cell is 'transformer'"),
         (MODEL, "gru", "✗ 4."),
-        (MODEL | {"unused": np.zeros(200_000)}, "gru", "✗ 202,"),
+        (MODEL | {"unused": np.zeros(200_000)}, "gru", "✗ 201,691 parameters"),
     ],
 )  # fmt: skip
 def test_the_judge_says_what_is_wrong_and_never_crashes(params, cell, words):

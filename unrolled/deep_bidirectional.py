@@ -77,14 +77,15 @@ def check_lengths(lengths, T, B):
     lengths = np.asarray(lengths)
     if lengths.shape != (B,) or lengths.dtype.kind not in "iu":
         raise ValueError(
-            f"lengths: {B} ints expected, one for each sequence of the batch, "
-            f"got {lengths.dtype} of shape {lengths.shape}"
+            f"lengths: {B} ints expected, one for each sequence of the "
+            f"batch, got {lengths.dtype} of shape {lengths.shape}"
         )
     wrong = np.flatnonzero((lengths < 1) | (lengths > T))
     if wrong.size:
         raise ValueError(
-            f"lengths: 1 … {T} expected, {T} being the steps of the padded "
-            f"batch, got {lengths[wrong[0]]} for sequence {wrong[0]}"
+            f"lengths: 1 … {T} expected, {T} being the steps of the "
+            f"padded batch, got {lengths[wrong[0]]} for sequence "
+            f"{wrong[0]}"
         )
     return lengths.astype(np.intp)
 
@@ -97,8 +98,8 @@ def time_mask(lengths, T):
 def reverse_time(x, lengths=None):
     """Each sequence from its end to its beginning, the padding left at the end.
 
-    x: (T, B, ...); lengths: (B,), ints in 1 … T, or None for T. Returns an array like x,
-    and a cache. Raises ValueError for lengths that cannot be.
+    x: (T, B, ...); lengths: (B,), ints in 1 … T, or None for T. Returns an array
+    like x, and a cache. Raises ValueError for lengths that cannot be.
     """
     T, B = np.shape(x)[:2]
     lengths, t = check_lengths(lengths, T, B), np.arange(T)[:, None]
@@ -128,8 +129,8 @@ def _cell(cell):
 def direction_forward(x, start, weights, lengths=None, cell="rnn", reverse=False, **options):
     """One layer in one direction.
 
-    x: (T, B, D), padded at the end; start: a tuple, h_0 or h_0 and c_0 as the cell takes
-    them, or None; weights: those of the cell, in its order; options go to the cell.
+    x: (T, B, D), padded at the end; start: a tuple, h_0 or h_0 and c_0 as the cell
+    takes them, or None; weights: the cell's, in its order; options go to the cell.
     Returns (y, last), cache: y: (T, B, H), 0 past each length; last: (B, H) for each
     state, what it is when the sequence has been read.
     """
@@ -161,9 +162,10 @@ def layer_names(p):
     names = [[f"{k}{way}" for way in ways] for k in range(1, K + 1)]
     missing = sorted(set(sum(names, ["1f"])) - found)
     if missing or len(found) > sum(map(len, names)):
+        lacks = f" without {missing[0]}" if missing else ""
         raise ValueError(
             "p: layers from 1 on, all with the same directions, expected, "
-            f"got {sorted(found)}" + (f" without {missing[0]}" * bool(missing))
+            f"got {sorted(found)}{lacks}"
         )
     return names
 
@@ -175,17 +177,32 @@ def _weights(p, name, parameters):
     return [p[f"{name}.{w}"] for w in parameters]
 
 
+def _check_start(start, N, B, H, states):
+    """Raise ValueError unless start is None or holds an (N, B, H) for each state."""
+    if start is None:
+        return
+    several = isinstance(start, (tuple, list))
+    shapes = [np.shape(s) for s in start] if several else f"one of {np.shape(start)}"
+    if shapes != [(N, *B, H)] * len(states):
+        raise ValueError(
+            f"start: a tuple of {len(states)} arrays {(N, *B, H)} "
+            "expected (layers times directions, batch, units), "
+            f"got {shapes}"
+        )
+
+
 def deep_forward(x, p, lengths=None, start=None, cell="rnn", **options):
     """K layers in one or two directions, over padded sequences.
 
-    x: (T, B, D); p: "1f.W_i", …, and any other names, which are not looked at; lengths:
-    (B,), ints in 1 … T in any order, or None; start: None for zeros, or a tuple with an
-    array (N, B, H) for each state of the cell, N counting layers times directions.
+    x: (T, B, D); p: "1f.W_i", …, and any other names, which are not looked at;
+    lengths: (B,), ints in 1 … T in any order, or None; start: None for zeros, or a
+    tuple of an (N, B, H) for each state of the cell, N layers times directions.
     Returns (y, last), cache: y: (T, B, H) or (T, B, 2H), the top layer's, 0 past each
     length; last: a tuple of (N, B, H). Raises ValueError when arguments do not fit.
     """
     names, (_, _, states, parameters, _) = layer_names(p), _cell(cell)
-    _check_start(start, sum(map(len, names)), np.shape(x)[1:2], len(p["1f.W_h"][0]), states)
+    H = np.shape(p.get("1f.W_h", [[]]))[-1]
+    _check_start(start, sum(map(len, names)), np.shape(x)[1:2], H, states)
     y, caches, finals = x, [], []
     for layer in names:
         halves = []
@@ -205,19 +222,6 @@ def deep_forward(x, p, lengths=None, start=None, cell="rnn", **options):
             finals.append(last)
         y = np.concatenate(halves, axis=-1)
     return (y, tuple(map(np.stack, zip(*finals)))), (names, caches, parameters, start)
-
-
-def _check_start(start, N, B, H, states):
-    """Raise ValueError unless start is None or holds an (N, B, H) for each state."""
-    if start is None:
-        return
-    several = isinstance(start, (tuple, list))
-    shapes = [np.shape(s) for s in start] if several else f"one of {np.shape(start)}"
-    if shapes != [(N, *B, H)] * len(states):
-        raise ValueError(
-            f"start: a tuple of {len(states)} arrays {(N, *B, H)} expected "
-            f"(layers times directions, batch, units), got {shapes}"
-        )
 
 
 def deep_parameters(rng, D, H, layers=1, bidirectional=False, cell="rnn"):
@@ -259,7 +263,7 @@ def direction_backward(dout, cache):
 
 
 def deep_backward(dout, cache):
-    """Gradients of `deep_forward`: dx, then dp by name, then dstart, a tuple of (N, B, H).
+    """Gradients of `deep_forward`: dx; dp by name; dstart, a tuple of (N, B, H).
 
     dout: (dy, dlast), in the shapes of y and last; dlast may be None.
     """
@@ -312,7 +316,7 @@ def mean_over_time_backward(dout, share):
 
 
 def summarise(y, last, lengths, how="max"):
-    """One vector for each sequence, by how: "last", "mean" or "max". (B, S), and a cache.
+    """One vector for each sequence, by how: "last", "mean", "max". (B, S), and a cache.
 
     y, last: from `deep_forward`. Of the last states the top layer's h count.
     """
@@ -346,8 +350,8 @@ def sequence_classifier(ids, p, how="max", cell="lstm"):
     """Scores of each class for padded sequences of numbers; state-space deck.
 
     ids: (B, L), ints, padded at the end with 0; p: E: (V, D), the layers' parameters,
-    W_o: (classes, S), b_o: (classes,); how: as in `summarise`. Returns (B, classes) and a
-    cache. Raises ValueError for an empty sequence or an id that is not in E.
+    W_o: (classes, S), b_o: (classes,); how: as in `summarise`. Returns (B, classes) and
+    a cache. Raises ValueError for an empty sequence or an id that is not in E.
     """
     lengths = (ids != PADDING).sum(axis=1)
     check_lengths(lengths, ids.shape[1], len(ids))
@@ -370,7 +374,8 @@ def classifier_parameters(rng, V, classes, D=32, H=48, bidirectional=True, cell=
     """Starting values for `sequence_classifier` with one layer, float32."""
     p = {"E": 0.3 * rng.standard_normal((V, D))}
     p |= deep_parameters(rng, D, H, 1, bidirectional, cell)
-    p |= {"W_o": init_scaled(rng, classes, H * (1 + bidirectional)), "b_o": np.zeros(classes)}
+    S = H * (1 + bidirectional)
+    p |= {"W_o": init_scaled(rng, classes, S), "b_o": np.zeros(classes)}
     return {name: value.astype("float32") for name, value in p.items()}
 
 
@@ -378,13 +383,14 @@ def deep_language_model(tokens, targets, p, start=None, cell="lstm"):
     """ℓ = Σ_t L_t of a stack as language model, and its last states.
 
     tokens, targets: (T, B), ints; p: X: (V, D), the layers' parameters, W_o: (V, H),
-    b_o: (V,); start: as in `deep_forward`. Returns (ℓ, last), cache. Raises ValueError
-    for a p with a backward direction.
+    b_o: (V,); start: as in `deep_forward`. Returns (ℓ, last), cache. Raises
+    ValueError for a p with a backward direction.
     """
     if len(layer_names(p)[0]) > 1:
         raise ValueError(
-            "p: forward layers only expected in a language model; a backward "
-            "direction (1b.…) reads the token that is to be predicted"
+            "p: forward layers only expected in a language model; a "
+            "backward direction (1b.…) reads the token that is to be "
+            "predicted"
         )
     x, embedded = embed(p["X"], tokens)  # (T, B, D)
     (y, last), deep = deep_forward(x, p, start=start, cell=cell)
@@ -401,18 +407,28 @@ def deep_language_model_backward(dloss, cache):
     return {"X": embed_backward(dx, embedded)} | dp | {"W_o": dW_o, "b_o": db_o}
 
 
+def character_parameters(rng, V, D=32, H=128, layers=1, cell="lstm"):
+    """Starting values for `deep_language_model`, float32."""
+    p = {"X": 0.3 * rng.standard_normal((V, D))}
+    p |= deep_parameters(rng, D, H, layers, cell=cell)
+    p |= {"W_o": init_scaled(rng, V, H), "b_o": np.zeros(V)}
+    return {name: value.astype("float32") for name, value in p.items()}
+
+
 def character_split(text, share=0.1):
     """(vocabulary, training, held out): the last `share` of a text is held out.
 
-    Characters that occur once in the training part become unknown. Raises ValueError for
-    a text of less than 1,000 characters.
+    Characters that occur once in the training part become unknown. Raises ValueError
+    for a text of less than 1,000 characters.
     """
-    if not isinstance(text, str) or len(text) < 1000:
-        what = f"{len(text):,} characters" if isinstance(text, str) else type(text).__name__
+    known = isinstance(text, str)
+    if not known or len(text) < 1000:
+        what = f"{len(text):,} characters" if known else type(text).__name__
         raise ValueError(f"text: a string of at least 1,000 characters expected, got {what}")
     cut = len(text) - round(share * len(text))
     vocabulary = Vocabulary([text[:cut]], "character", least=2)
-    return vocabulary, *(vocabulary.encode(part)[1:-1] for part in (text[:cut], text[cut:]))
+    parts = text[:cut], text[cut:]
+    return vocabulary, *(vocabulary.encode(part)[1:-1] for part in parts)
 
 
 def random_windows(tokens, T, B, rng):
@@ -425,13 +441,6 @@ def random_windows(tokens, T, B, rng):
     first = rng.integers(len(tokens) - T, size=B)
     drawn = tokens[first + np.arange(T + 1)[:, None]]  # (T+1, B)
     return drawn[:-1], drawn[1:]
-
-
-def character_parameters(rng, V, D=32, H=128, layers=1, cell="lstm"):
-    """Starting values for `deep_language_model`, float32."""
-    p = {"X": 0.3 * rng.standard_normal((V, D))} | deep_parameters(rng, D, H, layers, cell=cell)
-    p |= {"W_o": init_scaled(rng, V, H), "b_o": np.zeros(V)}
-    return {name: value.astype("float32") for name, value in p.items()}
 
 
 def character_gradients(p, batch, cell="lstm"):
@@ -484,8 +493,8 @@ def save_checkpoint(path, arrays, metadata):
 def load_checkpoint(path):
     """(arrays, metadata) of a file that `save_checkpoint` wrote.
 
-    Raises FileNotFoundError, or ValueError for a file that is damaged, is something else,
-    or has another version. Never changes the file.
+    Raises FileNotFoundError, or ValueError for a file that is damaged, something else,
+    or of another version. Never changes the file.
     """
     faults = (
         OSError,
@@ -506,8 +515,8 @@ def load_checkpoint(path):
         raise
     except faults as error:
         raise ValueError(
-            f"path: a whole checkpoint expected, {str(path)!r} is damaged or "
-            f"something else ({error}); it is left as it is"
+            f"path: a whole checkpoint expected, {str(path)!r} is damaged "
+            f"or something else ({error}); it is left as it is"
         ) from error
     if version != CHECKPOINT:
         raise ValueError(
@@ -515,12 +524,6 @@ def load_checkpoint(path):
             f"{str(path)!r} has version {version}"
         )
     return {name[len("array/") :]: value for name, value in arrays.items()}, metadata
-
-
-def _identity(params, about, **settings):
-    """What a checkpoint must agree with, as JSON gives it back."""
-    shapes = {f"parameter {n}": f"{a.dtype} {a.shape}" for n, a in params.items()}
-    return json.loads(json.dumps(shapes | settings | (about or {}), default=str))
 
 
 def _flatten(params, best, state):
@@ -543,19 +546,65 @@ def _unflatten(arrays):
     return out["params"], out["best"], out["state"]
 
 
-def _resume(path, identity, rng):
-    """params, best, state, curve of a checkpoint; sets rng. Refuses another training."""
+def _identity(params, about, steps, every, optimiser, lr, clip, rng):
+    """What a checkpoint must agree with, as JSON gives it back."""
+    if steps < 1 or every < 1:
+        raise ValueError(f"steps, every: at least 1 expected, got {steps} and {every}")
+    names = {f"parameter {n}": f"{a.dtype} {a.shape}" for n, a in params.items()}
+    names |= {
+        "optimiser": getattr(optimiser, "__name__", "?"),
+        "lr": lr,
+        "clip": clip,
+        "every": every,
+        "generator": type(rng.bit_generator).__name__,
+    }
+    return json.loads(json.dumps(names | (about or {}), default=str))
+
+
+def _resume(path, params, identity, rng):
+    """params, best, state, curve of the checkpoint, which sets rng; or of step 0."""
+    if not Path(path).exists():
+        curve = {"loss": [], "norm": [], "at": [], "held_out": []}
+        return params, params, {}, curve | {"best": 0, "least": np.inf, "stopped": ""}
     arrays, metadata = load_checkpoint(path)
     theirs = metadata.get("identity", {})
     for name in [*identity, *theirs]:
-        if theirs.get(name) != identity.get(name):
+        there, here = (d.get(name, "absent") for d in (theirs, identity))
+        if there != here:
             raise ValueError(
                 f"path: {str(path)!r} is a checkpoint of another training: {name} is "
-                f"{theirs.get(name, 'absent')} there and {identity.get(name, 'absent')} "
-                "here; it is left as it is, choose another path or move it away"
+                f"{there} there and {here} here; it is left as it is, choose another "
+                "path or move it away"
             )
     rng.bit_generator.state = metadata["rng"]
     return *_unflatten(arrays), metadata["curve"]
+
+
+def _keeping(optimiser, state):
+    """The optimiser with a state of its own, whatever state it is handed."""
+    return lambda params, grads, _, lr: optimiser(params, grads, state, lr)
+
+
+def _note(params, best, evaluate, curve):
+    """The best parameters so far, after judging the present ones."""
+    if evaluate is None or curve["stopped"]:
+        return best if evaluate else params
+    step, held_out = len(curve["loss"]), float(evaluate(params))
+    curve["at"].append(step)
+    curve["held_out"].append(held_out)
+    if not held_out < curve["least"]:
+        return best
+    curve["least"], curve["best"] = held_out, step
+    return params
+
+
+def _last_line(resumed, curve):
+    losses, text = curve["loss"], f"{len(curve['loss'])} steps"
+    text += f", {resumed} of them before" if resumed else ""
+    text += f": loss {losses[0]:.4g} → {losses[-1]:.4g}" if losses else ""
+    if curve["at"]:
+        text += f"; held out {curve['least']:.4g} at step {curve['best']}"
+    return text + (f"; stopped: {curve['stopped']}" if curve["stopped"] else "")
 
 
 def train_with_checkpoints(
@@ -573,81 +622,28 @@ def train_with_checkpoints(
     evaluate=None,
     show=True,
 ):
-    """Train for `steps` steps in all, beginning where the checkpoint at `path` ends.
+    """Train for `steps` steps in all, from where the checkpoint at `path` ends.
 
-    gradients, optimiser, lr, clip: as in `train`; draw(rng) -> a batch, which depends on
-    nothing but rng; evaluate(params) -> a number, less is better, asked at each checkpoint.
-    about: a dict of whatever identifies the training besides, as the text's digest.
-    Writes a checkpoint after every `every` steps. Interrupted at any moment and called
-    again with the same arguments, it ends with the same bits. Returns (best parameters,
-    curve) as `train`; curve["resumed"] is the step it began from. Raises ValueError for a
-    checkpoint that is damaged or belongs to another training, which it leaves alone.
+    gradients, optimiser, lr, clip: as in `train`; draw(rng) -> a batch, by nothing but
+    rng; about: a dict of whatever else identifies the training, as the text's digest;
+    evaluate(params) -> a number, less is better, asked at each checkpoint, after each
+    `every` steps. Interrupted and called again with the same arguments, it ends with the same
+    bits. Returns (best parameters, curve) as `train`; curve["resumed"] is the step it
+    began from. Raises ValueError for a checkpoint damaged or of another training.
     """
-    if steps < 1 or every < 1:
-        raise ValueError(f"steps, every: at least 1 expected, got {steps} and {every}")
-    identity = _identity(
-        params,
-        about,
-        every=every,
-        lr=lr,
-        clip=clip,
-        optimiser=getattr(optimiser, "__name__", "?"),
-        generator=type(rng.bit_generator).__name__,
-    )
-    best, state, line = params, {}, progress.Progress(steps, show)
-    curve = {
-        "loss": [],
-        "norm": [],
-        "at": [],
-        "held_out": [],
-        "best": 0,
-        "least": np.inf,
-        "stopped": "",
-    }
-    if Path(path).exists():
-        params, best, state, curve = _resume(path, identity, rng)
-    resumed = step = len(curve["loss"])
-
-    def keeping(params, grads, _, lr):
-        optimiser(params, grads, state, lr)
-
-    while step < steps and not curve["stopped"]:
-        count = min(every - step % every, steps - step)
+    identity = _identity(params, about, steps, every, optimiser, lr, clip, rng)
+    params, best, state, curve = _resume(path, params, identity, rng)
+    resumed, line = len(curve["loss"]), progress.Progress(steps, show)
+    while len(curve["loss"]) < steps and not curve["stopped"]:
+        step = len(curve["loss"])
+        batches = (draw(rng) for _ in range(min(every - step % every, steps - step)))
         params, part = train(
-            params, gradients, (draw(rng) for _ in range(count)), keeping, lr, clip, show=False
+            params, gradients, batches, _keeping(optimiser, state), lr, clip, show=False
         )
-        step += count
-        curve |= {
-            "loss": curve["loss"] + part["loss"],
-            "stopped": part["stopped"],
-            "norm": curve["norm"] + part["norm"],
-        }
-        best = _note(step, params, best, evaluate, curve)
-        save_checkpoint(
-            path,
-            _flatten(params, best, state),
-            {"identity": identity, "rng": rng.bit_generator.state, "curve": curve},
-        )
-        line.update(step, f"loss {curve['loss'][-1]:.4g}" if curve["loss"] else "")
+        curve |= {n: curve[n] + part[n] for n in ("loss", "norm", "stopped")}
+        best = _note(params, best, evaluate, curve)
+        more = {"identity": identity, "rng": rng.bit_generator.state, "curve": curve}
+        save_checkpoint(path, _flatten(params, best, state), more)
+        line.update(len(curve["loss"]), f"best held out {curve['least']:.4g}")
     line.finish(_last_line(resumed, curve))
     return best, curve | {"resumed": resumed}
-
-
-def _note(step, params, best, evaluate, curve):
-    """The best parameters so far, after judging the present ones."""
-    if evaluate is None or curve["stopped"]:
-        return best if evaluate else params
-    held_out = float(evaluate(params))
-    curve["at"].append(step)
-    curve["held_out"].append(held_out)
-    if not held_out < curve["least"]:
-        return best
-    curve["least"], curve["best"] = held_out, step
-    return params
-
-
-def _last_line(resumed, curve):
-    text = f"{len(curve['loss'])} steps" + (f", {resumed} of them before" if resumed else "")
-    text += f": loss {curve['loss'][0]:.4g} → {curve['loss'][-1]:.4g}" if curve["loss"] else ""
-    text += f"; held out {curve['least']:.4g} at step {curve['best']}" if curve["at"] else ""
-    return text + (f"; stopped: {curve['stopped']}" if curve["stopped"] else "")
