@@ -193,6 +193,181 @@ def test_causal_and_resumable_and_blind_to_the_order_of_the_batch(size, peephole
     assert np.all(np.abs(h[1:]) < 1)
 
 
+# --------------------------------------------------------------------------- variants
+def torch_three(x, h, c, W_i, W_h, b, kind):
+    """One gate computed, the other 1 or 1 minus it; then g and o."""
+    z_1, z_g, z_o = (x @ W_i.T + h @ W_h.T + b).split(h.shape[1], dim=1)
+    gate = torch.sigmoid(z_1)
+    f, i = {"1997": (1, gate), "f": (gate, 1 - gate), "i": (1 - gate, gate)}[kind]
+    c = f * c + i * torch.tanh(z_g)
+    return torch.sigmoid(z_o) * torch.tanh(c), c
+
+
+def variant(kind):
+    """The pair of functions, and their options."""
+    if kind == "1997":
+        return (lstm.lstm1997_forward, lstm.lstm1997_backward), {}
+    return (lstm.coupled_forward, lstm.coupled_backward), {"computed": kind}
+
+
+@pytest.mark.parametrize("kind", ["1997", "f", "i"])
+@pytest.mark.parametrize(("T", "B", "D", "H"), SIZES)
+def test_variants_against_autograd_and_differences(rng, T, B, D, H, kind):
+    given_, (pair, options) = network(rng, T, B, D, H, gates=3), variant(kind)
+
+    def reference(*tensors, **_):
+        return torch_loop(*tensors, step=lambda *a: torch_three(*a, kind))
+
+    verify.against_torch(*pair, reference, given_, rng, **options)
+    if T * B * H < 40:
+        verify.against_differences(*pair, given_, rng, **options)
+
+
+@pytest.mark.parametrize("kind", ["1997", "f", "i"])
+def test_variants_with_no_or_shared_states_and_in_float32(rng, kind):
+    (forward, backward), options = variant(kind)
+    given_ = network(rng, 4, 3, 2, 5, gates=3, shared=True)
+    (h, _), cache = forward(**given_, **options)
+    assert backward((h, None), cache)[1].shape == (5,)
+    singles = {name: a.astype("f4") for name, a in given_.items()} | {"h_0": None, "c_0": None}
+    (h, c), cache = forward(**singles, **options)
+    grads = backward((h, c), cache)
+    assert {a.dtype for a in (h, c, *grads)} == {np.dtype("f4")}
+    assert grads[1].shape == (3, 5)
+
+
+def test_the_cell_of_1997_counts_exactly(rng):
+    """Gates wide open: c is the sum of the candidates, and dc_0 is dc_T."""
+    x = rng.standard_normal((50, 3, 1))
+    W_i, b = np.array([[0.0], [1.0], [0.0]]), np.array([np.inf, 0.0, 0.0])
+    (_, c), cache = lstm.lstm1997_forward(x, None, None, W_i, np.zeros((3, 1)), b)
+    verify.compare("sum", {"c": c[-1]}, {"c": np.tanh(x).sum(axis=0)})
+    dc = np.zeros_like(c)
+    dc[-1] = rng.standard_normal(c[-1].shape)
+    np.testing.assert_array_equal(lstm.lstm1997_backward((0 * c, dc), cache)[2], dc[-1])
+
+
+@given(st.integers(1, 30), st.integers(0, 10**6))
+def test_a_coupled_cell_stays_between_its_start_and_one(T, seed):
+    rng = np.random.default_rng(seed)
+    given_ = network(rng, T, 2, 3, 4, gates=3)
+    (_, c), _ = lstm.coupled_forward(**given_)
+    assert np.all(np.abs(c) <= np.maximum(np.abs(c[0]), 1) + 1e-12)
+
+
+# --------------------------------------------------------------------------- onnxruntime
+def by_onnx(x, h_0, c_0, W_i, W_h, b, W_c=None, coupled=False):
+    """h of all steps and the last c, by onnxruntime's LSTM: float32, gates i, o, f, g."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    from onnx import TensorProto, helper
+
+    def stacked(W):
+        i, f, g, o = np.split(W, 4)
+        return np.concatenate([i, o, f, g])[None]
+
+    feeds = {"X": x, "W": stacked(W_i), "R": stacked(W_h), "h": h_0[None], "c": c_0[None]}
+    feeds["B"] = np.hstack([stacked(b), stacked(0 * b)])
+    feeds |= {} if W_c is None else {"P": W_c[[0, 2, 1]].reshape(1, -1)}
+    feeds = {name: a.astype("f4") for name, a in feeds.items()}
+    names = ["X", "W", "R", "B", "", "h", "c"] + ([] if W_c is None else ["P"])
+    options = {"hidden_size": W_h.shape[1], "input_forget": int(coupled)}
+    node = helper.make_node("LSTM", names, ["Y", "", "last"], **options)
+
+    def info(name, shape=None):
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+    inputs = [info(name, a.shape) for name, a in feeds.items()]
+    graph = helper.make_graph([node], "lstm", inputs, [info("Y"), info("last")])
+    opset = [helper.make_opsetid("", 14)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=8)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    Y, last = session.run(None, feeds)
+    return {"h": Y[:, 0], "c": last[0]}
+
+
+@pytest.mark.parametrize("peepholes", ["none", "diagonal"])
+@pytest.mark.parametrize(("T", "B", "D", "H"), SIZES)
+def test_diagonal_peepholes_against_onnxruntime(rng, T, B, D, H, peepholes):
+    given_ = network(rng, T, B, D, H, peepholes)
+    (h, c), _ = lstm.lstm_forward(**given_)
+    verify.compare("onnxruntime", {"h": h[1:], "c": c[-1]}, by_onnx(**given_), 1e-5)
+
+
+@pytest.mark.parametrize(("T", "B", "D", "H"), SIZES)
+def test_coupled_gates_against_onnxruntime(rng, T, B, D, H):
+    three = network(rng, T, B, D, H, gates=3)
+    four = dict(three)
+    for name in ("W_i", "W_h", "b"):
+        i, g, o = np.split(three[name], 3)
+        four[name] = np.concatenate([i, rng.standard_normal(i.shape), g, o])  # f is not read
+    expected = by_onnx(**four, coupled=True)
+    (h, c), _ = lstm.coupled_forward(**three, computed="i")
+    verify.compare("onnxruntime", {"h": h[1:], "c": c[-1]}, expected, 1e-5)
+    (other, _), _ = lstm.coupled_forward(**three, computed="f")
+    assert np.abs(other[1:] - expected["h"]).max() > 1e-3
+
+
+# --------------------------------------------------------------------------- training
+@pytest.mark.parametrize("gates", [1, 3, 4])
+def test_adding_gradients(rng, gates):
+    params = lstm.cell_parameters(rng, gates, 4, 2) | {"W_o": rng.standard_normal((1, 4))}
+    params = {name: np.asarray(a, float) for name, a in params.items()} | {"b_o": np.ones(1)}
+    batch = lstm.adding_problem(6, 3, rng)
+    _, grads = lstm.adding_gradients(params, batch)
+    assert list(grads) == list(params)
+    for name, array in params.items():
+        numeric = verify.numerical_gradient(lambda: lstm.adding_gradients(params, batch)[0], array)
+        verify.compare(name, {"d": grads[name]}, {"d": numeric}, 1e-7)
+
+
+@pytest.mark.parametrize("gates", [1, 3, 4])
+def test_language_gradients(rng, gates):
+    params = lstm.language_parameters(6, 3, 4, gates, seed=0)
+    params = {name: a.astype(float) + 0.1 for name, a in params.items()}
+    tokens, targets = rng.integers(0, 6, (2, 5, 3))
+    state = [rng.standard_normal((3, 4)) for _ in range(1 if gates == 1 else 2)]
+
+    def loss():
+        return lstm.language_loss(params, tokens, targets, state)[0][0]
+
+    (_, count, _), cache = lstm.language_loss(params, tokens, targets, state)
+    assert count == np.sum(targets != 0)
+    grads = lstm.language_gradients(1.0, cache)
+    for name, array in params.items():
+        numeric = verify.numerical_gradient(loss, array)
+        verify.compare(name, {"d": grads[name]}, {"d": numeric}, 1e-7)
+
+
+def test_a_language_model_learns_and_its_state_is_carried():
+    stream = np.tile([0, 2, 3, 4, 1], 60)[:, None].repeat(2, axis=1)
+    start = lstm.language_parameters(5, 4, 8, 4, seed=0)
+    params, curve = lstm.train_language(start, stream, stream, 60, T=10, lr=2e-2, show=False)
+    assert curve["held_out"][0] == pytest.approx(5)
+    assert curve["held_out"][-1] < 1.1
+    (whole, _, _), _ = lstm.language_loss(params, stream[:20], stream[1:21])
+    (first, _, state), _ = lstm.language_loss(params, stream[:9], stream[1:10])
+    (second, _, _), _ = lstm.language_loss(params, stream[9:20], stream[10:21], state)
+    assert first + second == pytest.approx(whole, rel=1e-5)
+
+
+def test_adding_error_is_repeatable_and_falls():
+    short = {"T": 4, "seed": 3, "steps": 100}
+    errors = lstm.adding_error(**short)
+    assert errors == lstm.adding_error(**short)
+    assert errors[-1] < 0.5 * errors[0]
+
+
+def test_parameters_of_cells(rng):
+    params = lstm.cell_parameters(rng, 4, 3, 2, forget=2.0)
+    assert params["b"].tolist() == [0] * 3 + [2] * 3 + [0] * 6
+    assert {name: a.shape for name, a in params.items()} == {
+        "W_i": (12, 2),
+        "W_h": (12, 3),
+        "b": (12,),
+    }
+    assert not lstm.cell_parameters(rng, 3, 3, 2)["b"].any()
+
+
 # --------------------------------------------------------------------------- adding
 @given(st.integers(2, 30), st.integers(1, 9), st.integers(0, 10**6))
 def test_adding_problem(T, B, seed):
@@ -227,6 +402,21 @@ def test_bad_arguments(rng, shapes, message):
     wrong = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
     with pytest.raises(ValueError, match=message):
         lstm.lstm_forward(**given_ | wrong)
+
+
+@pytest.mark.parametrize("forward", [lstm.lstm1997_forward, lstm.coupled_forward])
+def test_bad_arguments_of_variants(rng, forward):
+    given_ = network(rng, 4, 3, 2, 5, gates=3)
+    with pytest.raises(ValueError, match="3H rows expected with H = 5, 4H came: is this an LSTM"):
+        forward(**given_ | {"W_h": np.zeros((20, 5))})
+    weights = {"W_i": np.zeros((10, 2)), "W_h": np.zeros((10, 5)), "b": np.zeros(10)}
+    with pytest.raises(ValueError, match="W_h: H, 3H or 4H rows expected"):
+        lstm.read_sequence(weights, given_["x"])
+
+
+def test_unknown_convention_is_named_with_the_known_ones(rng):
+    with pytest.raises(ValueError, match=r"computed: 'f' .* or 'i' .* expected, got 'o'"):
+        lstm.coupled_forward(**network(rng, 4, 3, 2, 5, gates=3), computed="o")
 
 
 def test_bad_arguments_of_a_step_and_of_backward(rng):
