@@ -626,10 +626,11 @@ def train_with_checkpoints(
 
     gradients, optimiser, lr, clip: as in `train`; draw(rng) -> a batch, by nothing but
     rng; about: a dict of whatever else identifies the training, as the text's digest;
-    evaluate(params) -> a number, less is better, asked at each checkpoint, after each
-    `every` steps. Interrupted and called again with the same arguments, it ends with the
-    same bits. Returns (best parameters, curve) as `train`; curve["resumed"] is the step it
-    began from. Raises ValueError for a checkpoint damaged or of another training.
+    evaluate(params) -> a number, less is better, asked at each checkpoint, which is
+    every `every` steps. Interrupted and called again with the same arguments, it ends
+    with the same bits. Returns (best parameters, curve) as `train`; curve["resumed"] is
+    the step it began from. Raises ValueError for a checkpoint that is damaged, or of
+    another training.
     """
     identity = _identity(params, about, steps, every, optimiser, lr, clip, rng)
     params, best, state, curve = _resume(path, params, identity, rng)
