@@ -5,7 +5,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
@@ -145,6 +145,7 @@ def test_both_forms_are_onnxs(rng, T, B, D, H, reset):
 sizes = st.tuples(*[st.integers(1, 5)] * 4)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(sizes, st.sampled_from(RESETS), st.integers(0, 10**6))
 def test_causal_resumable_and_blind_to_the_order_of_the_batch(size, reset, seed):
     rng = np.random.default_rng(seed)
@@ -162,6 +163,7 @@ def test_causal_resumable_and_blind_to_the_order_of_the_batch(size, reset, seed)
     np.testing.assert_allclose(turned, h[:, ::-1], rtol=1e-9, atol=1e-9)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(sizes, st.sampled_from(RESETS), st.integers(0, 10**6))
 def test_steps_joined_are_the_whole(size, reset, seed):
     rng = np.random.default_rng(seed)
@@ -173,6 +175,7 @@ def test_steps_joined_are_the_whole(size, reset, seed):
         np.testing.assert_allclose(h, whole[t + 1], rtol=1e-9, atol=1e-9)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(sizes, st.sampled_from(RESETS), st.integers(0, 10**6))
 def test_a_state_never_leaves_the_range_of_its_past(size, reset, seed):
     """h is a weighted mean of n in (-1, 1) and h_prev."""
@@ -266,6 +269,79 @@ def test_converted_weights_are_copies():
 def test_other_modules_are_refused(module, message):
     with pytest.raises(ValueError, match=message):
         gru.gru_from_torch(module)
+
+
+# --------------------------------------------------------------------------- equal budgets
+@pytest.mark.parametrize(("D", "H"), [(3, 5), (1, 1), (8, 2)])
+@pytest.mark.parametrize(("cell", "idle"), [("RNN", 1), ("LSTM", 4), ("GRU", 2)])
+def test_counts_are_torchs(cell, idle, D, H):
+    theirs = sum(p.numel() for p in getattr(torch.nn, cell)(D, H).parameters())
+    assert gru.parameter_count(cell, D, H) + idle * H == theirs
+
+
+@pytest.mark.parametrize("cell", gru.CELLS)
+def test_a_budget_buys_the_most_units(rng, cell):
+    for budget, D, per_unit in ((500, 3, 0), (2000, 1, 7), (40_000, 32, 100)):
+        H = gru.units_within(cell, budget, D, per_unit)
+        cost = [gru.parameter_count(cell, D, n) + n * per_unit for n in (H, H + 1)]
+        assert cost[0] <= budget < cost[1]
+        made = gru.layer_parameters(cell, D, H, rng)
+        assert sum(a.size for a in made.values()) == cost[0] - H * per_unit
+        assert {a.dtype for a in made.values()} == {np.dtype("f4")}
+    for made, limit in (
+        (gru.text_parameters(cell, 100, rng), 40_000),
+        (gru.adding_parameters(cell, rng), 3_400),
+    ):
+        assert 0.94 * limit < sum(a.size for a in made.values()) <= limit
+
+
+def small(make, cell, rng, *arguments):
+    """Parameters in float64, none of them 0."""
+    made = make(cell, *arguments, rng, 400)
+    return {name: a + 0.3 * rng.standard_normal(a.shape) for name, a in made.items()}
+
+
+def check_gradients(gradients, params, batch):
+    _, grads = gradients(params, batch)
+    expected = {
+        name: verify.numerical_gradient(lambda: gradients(params, batch)[0], array)
+        for name, array in params.items()
+    }
+    verify.compare("gradients", grads, expected, 1e-6)
+
+
+@pytest.mark.parametrize("cell", gru.CELLS)
+def test_gradients_of_both_tasks(rng, cell):
+    params = small(lambda *a: gru.text_parameters(*a, D=2), cell, rng, 5)
+    tokens, targets = rng.integers(5, size=(2, 4, 3))
+    targets[2] = 0  # the start token, which is not asked for
+
+    def gradients(params, batch):  # a new one each time: no state from an earlier call
+        return gru.text_gradients(cell)(params, batch)
+
+    check_gradients(gradients, params, (tokens, targets))
+    params = small(lambda cell, rng, n: gru.adding_parameters(cell, rng, n), cell, rng)
+    x, y = rng.standard_normal((5, 3, 2)), rng.standard_normal(3)
+    check_gradients(gru.adding_task(cell), params, (x, y))
+
+
+@pytest.mark.parametrize("cell", gru.CELLS)
+def test_windows_carry_the_state(rng, cell):
+    params = gru.text_parameters(cell, 6, rng, budget=900, D=3)
+    params["W_o"] += rng.standard_normal(params["W_o"].shape).astype("f4")
+    stream = rng.integers(6, size=(43, 2))  # 42 predictions
+    whole = gru.text_perplexity(cell, params, stream, T=42)
+    np.testing.assert_allclose(gru.text_perplexity(cell, params, stream, T=7), whole, rtol=1e-4)
+
+
+def test_what_no_budget_buys_and_unknown_cells_are_refused():
+    with pytest.raises(ValueError, match="budget: enough for one unit expected, got 3"):
+        gru.units_within("GRU", 3, 2)
+    known = "'RNN', 'LSTM', 'GRU', 'GRU before'"
+    with pytest.raises(ValueError, match=f"cell: one of {known} expected, got 'QRNN'"):
+        gru.parameter_count("QRNN", 2, 3)
+    with pytest.raises(ValueError, match="cell: one of"):
+        gru.run_cell("gru", {}, np.ones((2, 3, 4)))
 
 
 # --------------------------------------------------------------------------- bad arguments
