@@ -44,7 +44,7 @@ def network(rng, cell, D, H, layers, both):
 
 
 def states(rng, cell, N, B, H):
-    return tuple(rng.standard_normal((N, B, H)) for _ in deep.CELLS[cell][2])
+    return tuple(rng.standard_normal((N, B, H)) for _ in deep.RECURRENT[cell][2])
 
 
 def torch_side(x, p, lengths, start, cell, module=None, **options):

@@ -33,8 +33,8 @@ from unrolled.support import progress
 from unrolled.unfolding import readout, readout_backward, rnn_forward
 
 __all__ = [
-    "CELLS",
     "CHECKPOINT",
+    "RECURRENT",
     "character_gradients",
     "character_parameters",
     "character_split",
@@ -112,7 +112,7 @@ def reverse_time_backward(dout, lengths):
     return reverse_time(dout, lengths)[0]
 
 
-CELLS = {  # forward, backward, states, parameters, blocks of H rows in W_i and W_h
+RECURRENT = {  # forward, backward, states, parameters, blocks of H rows in W_i and W_h
     "rnn": (rnn_forward, rnn_backward, ("h",), ("W_i", "W_h", "b"), 1),
     "lstm": (lstm_forward, lstm_backward, ("h", "c"), ("W_i", "W_h", "b"), 4),
     "gru": (gru_forward, gru_backward, ("h",), ("W_i", "W_h", "b", "b_n"), 3),
@@ -120,10 +120,10 @@ CELLS = {  # forward, backward, states, parameters, blocks of H rows in W_i and 
 
 
 def _cell(cell):
-    if cell not in CELLS:
-        known = ", ".join(map(repr, CELLS))
+    if cell not in RECURRENT:
+        known = ", ".join(map(repr, RECURRENT))
         raise ValueError(f"cell: one of {known} expected, got {cell!r}")
-    return CELLS[cell]
+    return RECURRENT[cell]
 
 
 def direction_forward(x, start, weights, lengths=None, cell="rnn", reverse=False, **options):
@@ -250,7 +250,7 @@ def direction_backward(dout, cache):
     dout: (dy, dlast), dy: (T, B, H), dlast: an array (B, H) for each state, or None.
     """
     (dy, dlast), (inner, mask, lengths, cell, reverse) = dout, cache
-    _, backward, states, _, _ = CELLS[cell]
+    _, backward, states, _, _ = RECURRENT[cell]
     dy = reverse_time_backward(dy, lengths) if reverse else dy
     T, B, H = dy.shape
     d = np.zeros((len(states), T + 1, B, H), dy.dtype)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unrolled.deep_bidirectional import (
-    CELLS,
+    RECURRENT,
     character_split,
     deep_forward,
     held_out_bits,
@@ -752,8 +752,8 @@ def baselines(text):
 
 def _fault(params, V, cell):
     """What is wrong with the parameters as those of a language model, in words, or ''."""
-    if cell not in CELLS:
-        return f"cell is {cell!r}; it has to be one of {', '.join(CELLS)}"
+    if cell not in RECURRENT:
+        return f"cell is {cell!r}; it has to be one of {', '.join(RECURRENT)}"
     if type(params) is not dict or not all(type(name) is str for name in params):
         return "the parameters have to be a dict {name: array}"
     for name, value in params.items():
