@@ -82,6 +82,24 @@ def test_every_row_of_the_symbols_leads_to_its_first_use():
         assert chapter.stem.startswith(f"0{number}"), row
 
 
+def symbols(rows):
+    """The letters in the first column of a table, without index of time, layer or direction."""
+    for row in rows.splitlines():
+        for formula in re.findall(r"\$([^$]+)\$", row.split("|")[1]):
+            for symbol in re.split(r"\s*=", formula)[0].split(","):
+                letter = re.sub(r"\^\{[^}]*\}|\(A\)", "", symbol)
+                yield re.sub(r"_\{?tn?\}?$", "", letter.strip()).strip("\\ ")
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_every_symbol_of_a_chapter_s_setting_is_in_the_notation(path):
+    rows = re.compile(r"^\| (?:name|symbol) \|[^\n]*\n\|[-| ]+\n((?:\|.*\n)+)", re.MULTILINE)
+    known = set(symbols(rows.search(NOTATION)[1]))
+    setting = path.read_text("utf-8").split("\n## Setting\n")[1].split("\n## ")[0]
+    unknown = {symbol for table in rows.findall(setting)[:1] for symbol in symbols(table)} - known
+    assert not unknown, f"{path.name} uses {sorted(unknown)}; add them to chapters/notation.md"
+
+
 # Course plan
 
 

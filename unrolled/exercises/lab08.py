@@ -1,0 +1,617 @@
+"""Lab 08, GRU: cases, right answers and known mistakes.
+
+The right answers come from torch, or from the chapter's functions where torch is missing.
+"""
+
+import numpy as np
+
+from unrolled.gru import gru_forward, gru_step, gru_step_backward, parameter_count
+from unrolled.unfolding import sigmoid
+
+from .exercise import Exercise, Misconception, Question, Source
+from .lab import Lab
+
+MERGING = "Forward: merging h and c"
+PAPERS = "Two forms, two senses, three papers"
+BACKWARD = "Backward"
+COUNTING = "Counting parameters"
+
+
+def _few(rng, *shape):
+    """Numbers of moderate size, never 0, with one digit: gates that are not saturated."""
+    return rng.integers(1, 15, shape) / 10 * rng.choice([-1.0, 1.0], shape)
+
+
+# --------------------------------------------------------------------------- warm-up: one step
+def _step_cases(rng):
+    sizes = [(1, 1, 1), (1, 2, 2), (2, 1, 2), (3, 2, 4), (4, 5, 3)]  # B, D, H
+    return [
+        {
+            "x": _few(rng, B, D),
+            "h_prev": _few(rng, B, H) / 2,
+            "W_i": _few(rng, 3 * H, D),
+            "W_h": _few(rng, 3 * H, H),
+            "b": _few(rng, 3 * H),
+            "b_n": _few(rng, H),
+        }
+        for B, D, H in sizes
+    ]
+
+
+def _step_by_torch(x, h_prev, W_i, W_h, b, b_n):
+    import torch
+
+    inner = np.concatenate([np.zeros(2 * len(b_n)), b_n])
+    return torch.gru_cell(*(torch.from_numpy(a) for a in (x, h_prev, W_i, W_h, b, inner))).numpy()
+
+
+def _step(candidate=None, update=None, order=(0, 1, 2)):
+    """The step with another candidate n(a, r, W, h, b_n) or update h(z, n, h)."""
+    candidate = candidate or (lambda a, r, W, h, b_n: np.tanh(a + r * (h @ W.T + b_n)))
+    update = update or (lambda z, n, h: (1 - z) * n + z * h)
+
+    def answer(x, h_prev, W_i, W_h, b, b_n):
+        U, W, c = (np.split(a, 3) for a in (W_i, W_h, b))
+        a = [x @ U[k].T + c[k] for k in order]
+        r = sigmoid(a[0] + h_prev @ W[order[0]].T)
+        z = sigmoid(a[1] + h_prev @ W[order[1]].T)
+        return update(z, candidate(a[2], r, W[order[2]], h_prev, b_n), h_prev)
+
+    return answer
+
+
+STEP = Exercise(
+    name="step_after",
+    points=2,
+    section=MERGING,
+    cases=_step_cases,
+    shapes={"x": "B D", "h_prev": "B H", "W_i": "3*H D", "W_h": "3*H H", "b": "3*H", "b_n": "H"},
+    returns={"h": "a float64 array (B, H)"},
+    reference=Source("unrolled.gru.gru_step", lambda *given: gru_step(*given)[0]),
+    oracle=Source("torch.gru_cell", _step_by_torch),
+    misconceptions=(
+        Misconception(
+            "reset before the product",
+            _step(lambda a, r, W, h, b_n: np.tanh(a + (r * h) @ W.T + b_n)),
+            "The reset gate acts on the state, before the product with W_hn. That is the form of "
+            "Cho et al.; asked is torch's, in which it acts on W_hn h + b_n.",
+        ),
+        Misconception(
+            "update gate reversed",
+            _step(update=lambda z, n, h: z * n + (1 - z) * h),
+            "z and 1 - z are exchanged. Here z = 1 keeps the old state; in Chung et al. (2014) it "
+            "replaces it.",
+            section=PAPERS,
+        ),
+        Misconception(
+            "inner bias outside",
+            _step(lambda a, r, W, h, b_n: np.tanh(a + r * (h @ W.T) + b_n)),
+            "b_n stands outside the reset gate. It is added to W_hn h first, and r acts on the "
+            "sum.",
+        ),
+        Misconception(
+            "blocks as z, r, n",
+            _step(order=(1, 0, 2)),
+            "The first block was taken for z and the second for r. The order is r, z, n (ONNX has "
+            "z first).",
+        ),
+        Misconception(
+            "reset gate forgotten",
+            _step(lambda a, r, W, h, b_n: np.tanh(a + h @ W.T + b_n)),
+            "The reset gate has no effect on the candidate.",
+        ),
+        Misconception(
+            "tanh forgotten",
+            _step(lambda a, r, W, h, b_n: a + r * (h @ W.T + b_n)),
+            "The candidate is not squashed: n is a tanh. Without it the state has no bound.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- minimal gated unit
+def _minimal_cases(rng):
+    sizes = [(1, 1, 1, 1), (2, 1, 1, 1), (2, 1, 2, 2), (3, 2, 1, 3), (6, 3, 2, 4)]  # T, B, D, H
+    return [
+        {
+            "x": _few(rng, T, B, D),
+            "h_0": _few(rng, B, H) / 2,
+            "W_i": _few(rng, 2 * H, D),
+            "W_h": _few(rng, 2 * H, H),
+            "b": _few(rng, 2 * H),
+        }
+        for T, B, D, H in sizes
+    ]
+
+
+def _as_gru(W):
+    """Blocks f, n of a minimal gated unit as the GRU's: r = f, z = 1 - f."""
+    f, n = np.split(W, 2)
+    return np.concatenate([f, -f, n])
+
+
+def _minimal_as_gru(x, h_0, W_i, W_h, b):
+    H = W_h.shape[1]
+    return gru_forward(x, h_0, *map(_as_gru, (W_i, W_h, b)), np.zeros(H), "before")[0]
+
+
+def _minimal_by_torch(x, h_0, W_i, W_h, b):
+    import torch
+
+    x, h, W_i, W_h, b = (torch.from_numpy(a) for a in (x, h_0, W_i, W_h, b))
+    (U_f, U_n), (W_f, W_n), (b_f, b_n) = (a.chunk(2) for a in (W_i, W_h, b))
+    states = [h]
+    for x_t in x:
+        f = torch.sigmoid(torch.nn.functional.linear(x_t, U_f, b_f) + h @ W_f.T)
+        n = torch.tanh(torch.nn.functional.linear(x_t, U_n, b_n) + (f * h) @ W_n.T)
+        h = torch.lerp(h, n, f)  # h + f (n - h)
+        states.append(h)
+    return torch.stack(states).numpy()
+
+
+def _minimal(candidate=None, update=None, order=(0, 1), carried=True):
+    candidate = candidate or (lambda a, f, W, h: np.tanh(a + (f * h) @ W.T))
+    update = update or (lambda f, n, h: (1 - f) * h + f * n)
+
+    def answer(x, h_0, W_i, W_h, b):
+        U, W, c = (np.split(a, 2) for a in (W_i, W_h, b))
+        h, states = h_0, [h_0]
+        for x_t in x:
+            a_f, a_n = (x_t @ U[k].T + c[k] for k in order)
+            f = sigmoid(a_f + h @ W[order[0]].T)
+            new = update(f, candidate(a_n, f, W[order[1]], h), h)
+            states.append(new)
+            h = new if carried else h_0
+        return np.stack(states)
+
+    return answer
+
+
+MINIMAL = Exercise(
+    name="minimal_gated",
+    points=3,
+    section=MERGING,
+    cases=_minimal_cases,
+    shapes={"x": "T B D", "h_0": "B H", "W_i": "2*H D", "W_h": "2*H H", "b": "2*H"},
+    returns={"h": "a float64 array (T + 1, B, H)"},
+    reference=Source("unrolled.gru.gru_forward, with r = f and z = 1 - f", _minimal_as_gru),
+    oracle=Source("torch.lerp, step by step", _minimal_by_torch),
+    misconceptions=(
+        Misconception(
+            "gate reversed",
+            _minimal(update=lambda f, n, h: f * h + (1 - f) * n),
+            "f and 1 - f are exchanged in the update. In this unit f = 1 takes the candidate.",
+            section=PAPERS,
+        ),
+        Misconception(
+            "gate after the product",
+            _minimal(lambda a, f, W, h: np.tanh(a + f * (h @ W.T))),
+            "The gate acts after the product with W_hn. Here it acts on the state, before.",
+        ),
+        Misconception(
+            "gate acts once",
+            _minimal(lambda a, f, W, h: np.tanh(a + h @ W.T)),
+            "The gate is used for the update only. It has a second office: the candidate reads "
+            "f * h, not h.",
+        ),
+        Misconception(
+            "reset by 1 - f",
+            _minimal(lambda a, f, W, h: np.tanh(a + ((1 - f) * h) @ W.T)),
+            "The candidate reads (1 - f) * h. Both offices of the gate have the same f: it takes "
+            "the candidate where the candidate reads the state.",
+        ),
+        Misconception(
+            "state not carried",
+            _minimal(carried=False),
+            "Every step starts from h_0. The state of one step is where the next one starts.",
+        ),
+        Misconception(
+            "blocks as n, f",
+            _minimal(order=(1, 0)),
+            "The first block was taken for the candidate. The order is f, n.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- its backward pass
+def _back_cases(rng):
+    sizes = [(1, 1, 1), (1, 1, 2), (2, 2, 1), (2, 3, 3), (4, 2, 5)]  # B, D, H
+    return [
+        {
+            "dh": _few(rng, B, H),
+            "x": _few(rng, B, D),
+            "h_prev": _few(rng, B, H) / 2,
+            "W_i": _few(rng, 2 * H, D),
+            "W_h": _few(rng, 2 * H, H),
+            "b": _few(rng, 2 * H),
+        }
+        for B, D, H in sizes
+    ]
+
+
+def _from_gru(dW):
+    """Gradients of the blocks r, z, n as those of f, n: f occurs in r and, negated, in z."""
+    r, z, n = np.split(dW, 3)
+    return np.concatenate([r - z, n])
+
+
+def _back_by_gru(dh, x, h_prev, W_i, W_h, b):
+    inner = np.zeros(W_h.shape[1])
+    _, cache = gru_step(x, h_prev, *map(_as_gru, (W_i, W_h, b)), inner, "before")
+    _, dh_prev, dW_i, dW_h, db, _ = gru_step_backward(dh, cache)
+    return dh_prev, *map(_from_gru, (dW_i, dW_h, db))
+
+
+def _back_by_torch(dh, x, h_prev, W_i, W_h, b):
+    import torch
+
+    x, *given = (torch.from_numpy(a) for a in (x, h_prev, W_i, W_h, b))
+    h, U, W, c = (a.clone().requires_grad_() for a in given)
+    a_f, a_n = torch.nn.functional.linear(x, U, c).chunk(2, dim=1)
+    W_f, W_n = W.chunk(2)
+    f = torch.sigmoid(a_f + h @ W_f.T)
+    torch.lerp(h, torch.tanh(a_n + (f * h) @ W_n.T), f).backward(torch.from_numpy(dh))
+    return tuple(a.grad.numpy() for a in (h, U, W, c))
+
+
+def _back(update=1.0, read=1.0, copy=1.0, slope=True, gated=True, read_by="fh", turned=False):
+    """The gradients, with paths left out (0) or wrong."""
+
+    def answer(dh, x, h_prev, W_i, W_h, b):
+        (U_f, U_n), (W_f, W_n), (b_f, b_n) = (np.split(a, 2) for a in (W_i, W_h, b))
+        f = sigmoid(x @ U_f.T + h_prev @ W_f.T + b_f)
+        n = np.tanh(x @ U_n.T + (f * h_prev) @ W_n.T + b_n)
+        da_n = dh * f * (1 - n**2)
+        ds = da_n @ (W_n.T if turned else W_n)
+        df = update * dh * (n - h_prev) + read * ds * h_prev
+        da_f = df * f * (1 - f) if slope else df
+        through = da_f @ (W_f.T if turned else W_f)
+        dh_prev = copy * dh * (1 - f) + (ds * f if gated else ds) + through
+        seen = f * h_prev if read_by == "fh" else h_prev
+        da = np.hstack([da_f, da_n])
+        return dh_prev, da.T @ x, np.vstack([da_f.T @ h_prev, da_n.T @ seen]), da.sum(axis=0)
+
+    return answer
+
+
+BACK = Exercise(
+    name="minimal_backward",
+    points=5,
+    section=BACKWARD,
+    cases=_back_cases,
+    shapes={
+        "dh": "B H",
+        "x": "B D",
+        "h_prev": "B H",
+        "W_i": "2*H D",
+        "W_h": "2*H H",
+        "b": "2*H",
+    },
+    returns={
+        "dh_prev": "a float64 array (B, H)",
+        "dW_i": "a float64 array (2 * H, D)",
+        "dW_h": "a float64 array (2 * H, H)",
+        "db": "a float64 array (2 * H,)",
+    },
+    reference=Source("unrolled.gru.gru_step_backward, with r = f and z = 1 - f", _back_by_gru),
+    oracle=Source("torch.autograd", _back_by_torch),
+    misconceptions=(
+        Misconception(
+            "gate's reading forgotten",
+            _back(read=0.0),
+            "df has only the part of the update. The gate also decides what the candidate reads; "
+            "both uses of f send something back, and it adds up.",
+        ),
+        Misconception(
+            "gate's update forgotten",
+            _back(update=0.0),
+            "df has only the part of the candidate. The gate also mixes n and h_prev: that use "
+            "sends back dh * (n - h_prev).",
+        ),
+        Misconception(
+            "copy forgotten",
+            _back(copy=0.0),
+            "dh_prev lacks its direct part, dh * (1 - f): the copy. It is the path along which "
+            "gradients travel far.",
+        ),
+        Misconception(
+            "slope of the gate missing",
+            _back(slope=False),
+            "The gradient of f was taken for that of its pre-activation: the factor f (1 - f) is "
+            "missing.",
+        ),
+        Misconception(
+            "gate missing on the way back",
+            _back(gated=False),
+            "What comes back through W_hn reaches f * h_prev, not h_prev: on the way to h_prev it "
+            "is multiplied by f.",
+        ),
+        Misconception(
+            "product with h_prev",
+            _back(read_by="h"),
+            "The gradient of W_hn was built with h_prev. What W_hn was multiplied with on the way "
+            "forward is f * h_prev.",
+        ),
+        Misconception(
+            "W_h as on the way forward",
+            _back(turned=True),
+            "The recurrent blocks are transposed as on the way forward. For rows, forward is "
+            "`h @ W.T`, backward `da @ W`.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- parameter counts
+def _count_cases(rng):
+    return [
+        {"D": int(D), "H": int(H), "layers": layers, "directions": directions}
+        for (layers, directions), D, H in zip(
+            [(1, 1), (1, 2), (2, 1), (2, 2), (3, 2)],
+            rng.integers(2, 5, 5) * 2 + 1,
+            rng.integers(5, 9, 5) * 2,
+            strict=True,
+        )
+    ]
+
+
+def _count(blocks=3, biases=lambda H: 6 * H, upper=None, directed=True):
+    """Parameters of a stack; `upper` gives what a layer above the first reads."""
+    upper = upper or (lambda D, H, directions: directions * H)
+
+    def answer(D, H, layers, directions):
+        factor = directions if directed else 1
+        widths = [D] + [upper(D, H, factor)] * (layers - 1)
+        return sum(factor * (blocks * H * (w + H) + biases(H)) for w in widths)
+
+    return answer
+
+
+def _count_by_chapter(D, H, layers, directions):
+    widths = [D] + [directions * H] * (layers - 1)
+    return sum(directions * (parameter_count("GRU", w, H) + 2 * H) for w in widths)
+
+
+def _count_by_torch(D, H, layers, directions):
+    import torch
+
+    net = torch.nn.GRU(D, H, layers, bidirectional=directions == 2, device="meta")
+    return sum(p.numel() for p in net.parameters())
+
+
+COUNT = Exercise(
+    name="torch_count",
+    points=3,
+    section=COUNTING,
+    cases=_count_cases,
+    shapes={},
+    returns={"parameters": "an int"},
+    reference=Source("unrolled.gru.parameter_count, layer by layer", _count_by_chapter),
+    oracle=Source("torch.nn.GRU", _count_by_torch),
+    misconceptions=(
+        Misconception(
+            "one bias for each block",
+            _count(biases=lambda H: 3 * H),
+            "Each block has one bias here. torch keeps two for each, one beside W_i and one beside "
+            "W_h: 6H numbers.",
+        ),
+        Misconception(
+            "only the biases that act",
+            _count(biases=lambda H: 4 * H),
+            "These are the biases that act: three, and the inner one. torch's two further ones are "
+            "idle, but they are parameters: its count includes them.",
+        ),
+        Misconception(
+            "every layer reads x",
+            _count(upper=lambda D, H, directions: D),
+            "Every layer was given D inputs. The layers above the first read the states of the "
+            "layer below.",
+        ),
+        Misconception(
+            "upper layers read one direction",
+            _count(upper=lambda D, H, directions: H),
+            "Layers above the first were given H inputs. With two directions they read both: 2H.",
+        ),
+        Misconception(
+            "directions forgotten",
+            _count(directed=False),
+            "The number of directions has no effect. Each direction has weights of its own.",
+        ),
+        Misconception(
+            "four blocks",
+            _count(blocks=4, biases=lambda H: 8 * H),
+            "Four blocks are an LSTM's. The GRU has three: r, z, n.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- conversion
+def _archive_cases(rng):
+    sizes = [(1, 1), (2, 1), (1, 2), (3, 2), (2, 4), (5, 3)]  # D, H
+    return [
+        {"K": _few(rng, D, 3 * H), "R": _few(rng, H, 3 * H), "c": _few(rng, 2, 3 * H)}
+        for D, H in sizes
+    ]
+
+
+def _convert(order=(1, 0, 2), turned="z", signed_bias=True, turn=np.transpose, inner=None):
+    """Weights in the chapter's convention; order: where r, z, n stand in the archive."""
+
+    def blocks(a, signed=True):
+        r, z, n = (np.split(a, 3)[k] for k in order)
+        if signed:
+            r, z = (-r if turned == "r" else r), (-z if turned == "z" else z)
+        return np.concatenate([r, z, n])
+
+    def answer(K, R, c):
+        H = len(R)
+        outer, within = blocks(c[0], signed_bias), blocks(c[1], signed_bias)
+        b, b_n = outer.copy(), within[2 * H :]
+        b[: 2 * H] += within[: 2 * H]
+        if inner == "merged":
+            b[2 * H :] += b_n
+            b_n = np.zeros(H)
+        if inner == "first only":
+            b = outer
+        return blocks(turn(K)), blocks(turn(R)), b, b_n
+
+    return answer
+
+
+def _convert_by_torch(K, R, c):
+    import torch
+
+    def blocks(a):
+        z, r, n = torch.from_numpy(a).t().chunk(3)
+        return torch.cat([r, z.neg(), n]).numpy()
+
+    H = len(R)
+    outer, within = (blocks(row[None])[:, 0] for row in c)
+    both = np.where(np.arange(3 * H) < 2 * H, outer + within, outer)
+    return blocks(K), blocks(R), both, within[2 * H :]
+
+
+CONVERT = Exercise(
+    name="from_archive",
+    points=4,
+    section=PAPERS,
+    cases=_archive_cases,
+    shapes={"K": "D 3*H", "R": "H 3*H", "c": "2 3*H"},
+    returns={
+        "W_i": "a float64 array (3 * H, D)",
+        "W_h": "a float64 array (3 * H, H)",
+        "b": "a float64 array (3 * H,)",
+        "b_n": "a float64 array (H,)",
+    },
+    reference=Source("NumPy, block by block", _convert()),
+    oracle=Source("torch.chunk and torch.cat", _convert_by_torch),
+    misconceptions=(
+        Misconception(
+            "order kept",
+            _convert(order=(0, 1, 2), turned="r"),
+            "The blocks still stand in the archive's order z, r, n. Ours is r, z, n.",
+        ),
+        Misconception(
+            "sense kept",
+            _convert(turned=None),
+            "The sense of z was kept. In the archive z = 1 replaces, here it keeps: all that goes "
+            "into z changes its sign.",
+        ),
+        Misconception(
+            "bias kept its sign",
+            _convert(signed_bias=False),
+            "The weights of z have changed their sign, its biases have not. 1 - σ(a) = σ(-a), and "
+            "the bias is part of a.",
+        ),
+        Misconception(
+            "sign of r turned",
+            _convert(turned="r"),
+            "The sign of r was turned, not that of z: the archive has z first.",
+        ),
+        Misconception(
+            "reshaped, not transposed",
+            _convert(turn=lambda a: a.reshape(a.shape[::-1])),
+            "The shapes are right, the numbers are in the wrong places: `reshape` reads them row "
+            "by row. To exchange rows and columns, transpose.",
+        ),
+        Misconception(
+            "inner bias merged",
+            _convert(inner="merged"),
+            "The inner bias of n was added to the outer one. The reset gate acts on it, so it has "
+            "to stay apart.",
+            section=MERGING,
+        ),
+        Misconception(
+            "second row lost",
+            _convert(inner="first only"),
+            "For r and z only the first row of c was used. Both rows act there, so they are added.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- weights by hand
+def _latch_cases(rng):
+    cases = []
+    for T, B in [(2, 1), (3, 1), (4, 2), (7, 3), (12, 2)]:
+        marks = rng.integers(0, 2, (T, B)) * 1.0
+        marks[rng.integers(1, T), :] = 0.0  # a step at which all hold
+        marks[0, 0] = 1.0
+        if B > 1:
+            marks[0, 1] = 0.0  # a row that starts without a mark
+        cases.append({"x": np.stack([_few(rng, T, B) / 2, marks], axis=-1)})
+    return cases
+
+
+def _latch(z=(0.0, -1e3), b_z=5e2, n=(1.0, 0.0), W_n=0.0):
+    """gru_forward with one unit: weights of z and n from (value, mark), and a bias."""
+
+    def answer(x):
+        W_i = np.array([(0.0, 0.0), z, n])
+        W_h, b = np.array([[0.0], [0.0], [W_n]]), np.array([1e3, b_z, 0.0])
+        return gru_forward(x, None, W_i, W_h, b, np.zeros(1))[0]
+
+    return answer
+
+
+def _latch_by_loop(x):
+    h = np.zeros((len(x) + 1, x.shape[1], 1))
+    for t, step in enumerate(x):
+        for i, (value, mark) in enumerate(step):
+            h[t + 1, i] = np.tanh(value) if mark else h[t, i]
+    return h
+
+
+LATCH = Exercise(
+    name="latch",
+    points=3,
+    section=MERGING,
+    cases=_latch_cases,
+    shapes={"x": "T B 2"},
+    returns={"h": "a float64 array (T + 1, B, 1)"},
+    reference=Source("a loop that remembers", _latch_by_loop),
+    misconceptions=(
+        Misconception(
+            "gate reversed",
+            _latch(z=(0.0, 1e3), b_z=-5e2),
+            "It keeps where there is a mark and replaces where there is none. z = 1 keeps, so a "
+            "mark has to push z towards 0.",
+        ),
+        Misconception(
+            "no threshold",
+            _latch(b_z=0.0),
+            "Without a mark the pre-activation of z is 0, so z is one half, and half of the memory "
+            "is lost each step. The bias has to hold z at 1.",
+        ),
+        Misconception(
+            "soft gate",
+            _latch(z=(0.0, -10.0), b_z=5.0),
+            "The gate is nearly closed: σ(5) = 0.993. At every step a little leaks. Make its "
+            "weights larger, until σ is 0 or 1 to the last digit.",
+        ),
+        Misconception(
+            "candidate reads the state",
+            _latch(W_n=1.0),
+            "The candidate is the tanh of the value plus the old state. W_hn has to be 0: what is "
+            "written must not depend on what was held.",
+        ),
+        Misconception(
+            "mark in the candidate",
+            _latch(n=(1.0, 1.0)),
+            "The candidate adds the mark to the value: at a mark it is tanh(value + 1). Only the "
+            "gate should see the mark.",
+        ),
+    ),
+)
+
+
+LAB = Lab(
+    number=8,
+    title="GRU",
+    chapter="08_gru",
+    exercises=(STEP, MINIMAL, BACK, COUNT, CONVERT, LATCH),
+    questions=(Question("budget", points=2),),
+)
+check, ready, summary = LAB.check, LAB.ready, LAB.summary

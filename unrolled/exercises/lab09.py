@@ -1,0 +1,814 @@
+"""Lab 09, Deep and bidirectional networks: cases, right answers, known mistakes, the capstone.
+
+The right answers come from torch, or from the chapter's functions where torch is missing. The
+capstone is judged here from the student's parameters alone: no code of theirs runs.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from unrolled.deep_bidirectional import (
+    RECURRENT,
+    character_split,
+    deep_forward,
+    held_out_bits,
+    layer_names,
+    reverse_time,
+    summarise,
+    time_mask,
+)
+from unrolled.language_models import bigram, bits_per_character, unigram
+
+from . import guard
+from .exercise import Exercise, Misconception, Question, Source, numbers
+from .lab import Lab
+
+STACK = "Forward: a layer on a layer"
+BOTH = "Forward: both directions"
+LENGTHS = "Forward: sequences of different lengths"
+LAST = "Which step is the last?"
+BACKWARD = "Backward: splitting, turning, picking"
+MANY_TO_ONE = "From many to one"
+LANGUAGE = "A deep language model"
+
+
+def _lengths(rng, B, T):
+    """B different lengths below T, in no order."""
+    return rng.permutation(np.arange(1, T))[:B]
+
+
+# --------------------------------------------------------------------------- warm-up: turning
+def _turn_cases(rng):
+    cases = []
+    for T, B, D in [(4, 2, 1), (5, 2, 2), (6, 3, 2), (8, 4, 3), (7, 1, 3)]:
+        lengths = _lengths(rng, B, T)
+        lengths[0] = max(2, T - 2)  # no sequence is its own reverse, none fills the batch
+        cases.append({"x": numbers(rng, T, B, D), "lengths": lengths})
+    return cases
+
+
+def _turned(x, lengths, turn):
+    out = x.copy()
+    for n, length in enumerate(lengths):
+        turn(out[:, n], x[:, n], length)
+    return out
+
+
+def _turn_by_torch(x, lengths):
+    import torch
+
+    x = torch.from_numpy(x)
+    pieces = [torch.cat([x[:n, i].flip(0), x[n:, i]]) for i, n in enumerate(lengths.tolist())]
+    return torch.stack(pieces, dim=1).numpy()
+
+
+def _turn_and_silence(out, x, length):
+    out[:length], out[length:] = x[:length][::-1], 0.0
+
+
+def _turn_late(out, x, length):
+    out[:length] = x[1 : length + 1][::-1]
+
+
+TURN = Exercise(
+    name="turn_round",
+    points=1,
+    section=LENGTHS,
+    cases=_turn_cases,
+    shapes={"x": "T B D", "lengths": "B"},
+    returns={"out": "a float64 array (T, B, D)"},
+    reference=Source(
+        "unrolled.deep_bidirectional.reverse_time", lambda x, n: reverse_time(x, n)[0]
+    ),
+    oracle=Source("torch.flip, sequence by sequence", _turn_by_torch),
+    misconceptions=(
+        Misconception(
+            "padding turned too",
+            lambda x, lengths: x[::-1],
+            "The whole time axis was turned round, so the padding stands at the beginning. The "
+            "network would read it first. Turn each sequence within its own length.",
+        ),
+        Misconception(
+            "turned within the longest",
+            lambda x, lengths: np.concatenate([x[: max(lengths)][::-1], x[max(lengths) :]]),
+            "Every sequence was turned within the length of the longest. Each has its own.",
+        ),
+        Misconception(
+            "padding overwritten",
+            lambda x, lengths: _turned(x, lengths, _turn_and_silence),
+            "The sequences are right, but the padding was replaced by zeros. It stays as it is, so "
+            "that turning twice gives back what was there.",
+        ),
+        Misconception(
+            "one step late",
+            lambda x, lengths: _turned(x, lengths, _turn_late),
+            "The slice is off by one: it begins in the padding and loses the first step. The last "
+            "step of sequence n has the index lengths[n] - 1.",
+        ),
+        Misconception(
+            "batch turned",
+            lambda x, lengths: x[:, ::-1],
+            "The second axis was turned: that is the order of the sequences in the batch. Time is "
+            "the first axis.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- one step of a stack
+def _step_cases(rng):
+    cases = []
+    for K, B, H in [(1, 1, 2), (2, 1, 2), (2, 2, 3), (3, 2, 2), (4, 3, 2)]:
+        scale = np.sqrt(H)
+        cases.append(
+            {
+                "x_t": rng.normal(size=(B, H)).round(1),
+                "h": rng.uniform(-0.9, 0.9, (K, B, H)).round(1),
+                "W_i": (rng.normal(size=(K, H, H)) / scale).round(1),
+                "W_h": (rng.normal(size=(K, H, H)) / scale).round(1),
+                "b": rng.normal(size=(K, H)).round(1),
+            }
+        )
+    return cases
+
+
+def _by_layer(layer):
+    """All layers' states, from layer(k, below, before): what layer k does with its two inputs."""
+
+    def answer(x_t, h, W_i, W_h, b):
+        new, below = [], x_t
+        for k in range(len(h)):
+            below = layer(k, x_t, below, h, W_i, W_h, b)
+            new.append(below)
+        return np.stack(new)
+
+    return answer
+
+
+def _cell(below, before, W_i, W_h, b):
+    return np.tanh(below @ W_i.T + before @ W_h.T + b)
+
+
+_step = _by_layer(lambda k, x, below, h, W_i, W_h, b: _cell(below, h[k], W_i[k], W_h[k], b[k]))
+
+
+def _step_by_chapter(x_t, h, W_i, W_h, b):
+    names = [f"{k + 1}f" for k in range(len(h))]
+    p = {f"{name}.W_i": W for name, W in zip(names, W_i)}
+    p |= {f"{name}.W_h": W for name, W in zip(names, W_h)}
+    p |= {f"{name}.b": c for name, c in zip(names, b)}
+    (_, (last,)), _ = deep_forward(x_t[None], p, start=(h,))
+    return last
+
+
+def _step_by_torch(x_t, h, W_i, W_h, b):
+    import torch
+
+    K, H = b.shape
+    module = torch.nn.RNN(H, H, K).double()
+    for k in range(K):
+        for name, value in (("weight_ih", W_i), ("weight_hh", W_h), ("bias_ih", b)):
+            getattr(module, f"{name}_l{k}").data = torch.from_numpy(value[k].copy())
+        getattr(module, f"bias_hh_l{k}").data.zero_()
+    with torch.no_grad():
+        _, last = module(torch.from_numpy(x_t)[None], torch.from_numpy(h))
+    return last.numpy()
+
+
+STEP = Exercise(
+    name="stack_step",
+    points=3,
+    section=STACK,
+    cases=_step_cases,
+    shapes={"x_t": "B H", "h": "K B H", "W_i": "K H H", "W_h": "K H H", "b": "K H"},
+    returns={"h": "a float64 array (K, B, H)"},
+    reference=Source("unrolled.deep_bidirectional.deep_forward", _step_by_chapter),
+    oracle=Source("torch.nn.RNN", _step_by_torch),
+    misconceptions=(
+        Misconception(
+            "layer below one step late",
+            _by_layer(
+                lambda k, x, below, h, W_i, W_h, b: _cell(
+                    h[k - 1] if k else x, h[k], W_i[k], W_h[k], b[k]
+                )
+            ),
+            "Layer k read the state that layer k-1 had before this step. It reads the new one: "
+            "h_t of the layer below, not h_{t-1}.",
+        ),
+        Misconception(
+            "every layer reads x",
+            _by_layer(lambda k, x, below, h, W_i, W_h, b: _cell(x, h[k], W_i[k], W_h[k], b[k])),
+            "Every layer read the input x_t, so these are K networks side by side. Only the first "
+            "reads x_t, each other one the layer below.",
+        ),
+        Misconception(
+            "weights shared",
+            _by_layer(lambda k, x, below, h, W_i, W_h, b: _cell(below, h[k], W_i[0], W_h[0], b[0])),
+            "All layers used the weights of the first. Weights are shared over time, not over "
+            "layers: layer k has W_i[k], W_h[k], b[k].",
+        ),
+        Misconception(
+            "own past forgotten",
+            _by_layer(
+                lambda k, x, below, h, W_i, W_h, b: _cell(below, below, W_i[k], W_h[k], b[k])
+            ),
+            "W_h was applied to what comes from below. It belongs to the layer's own state one "
+            "step earlier, h[k].",
+        ),
+        Misconception(
+            "past of the first layer",
+            _by_layer(lambda k, x, below, h, W_i, W_h, b: _cell(below, h[0], W_i[k], W_h[k], b[k])),
+            "Every layer continued from the state of the first. Each has a past of its own, h[k].",
+        ),
+        Misconception(
+            "W_h transposed",
+            _by_layer(
+                lambda k, x, below, h, W_i, W_h, b: _cell(below, h[k], W_i[k], W_h[k].T, b[k])
+            ),
+            "W_h is transposed. With the batch in rows the product is h @ W_h.T.",
+        ),
+        Misconception(
+            "top layer only",
+            lambda *case: _step(*case)[-1],
+            "These are the states of the top layer. The next step needs those of all layers.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- a budget
+def _budget_cases(rng):
+    cases = []
+    for gates, layers in [(1, 1), (4, 1), (3, 2), (4, 2), (1, 3), (4, 3), (3, 4)]:
+        V, D = int(rng.integers(20, 60)), int(rng.integers(5, 16))
+        H = int(rng.integers(20, 60))
+        exact = _size(H, gates, V, D, layers)
+        tight = _size(H + 1, gates, V, D, layers) - int(rng.integers(1, 4))  # one more just fails
+        for budget in (exact, tight):
+            cases.append({"budget": budget, "gates": gates, "V": V, "D": D, "layers": layers})
+    return cases
+
+
+def _size(H, gates, V, D, layers):
+    """Parameters of a character model: embedding, layers, scores."""
+    first, later = gates * H * (D + H + 1), gates * H * (H + H + 1)
+    return V * D + first + (layers - 1) * later + V * H + V
+
+
+def _largest(size):
+    """The largest H whose size fits, counting up."""
+
+    def answer(budget, gates, V, D, layers):
+        H = 0
+        while size(H + 1, gates, V, D, layers) <= budget:
+            H += 1
+        return H
+
+    return answer
+
+
+def _largest_by_formula(budget, gates, V, D, layers):
+    """The positive root of a quadratic, then the whole number below."""
+    a, b = gates * (2 * layers - 1), gates * (D + layers) + V
+    c = V * D + V - budget
+    H = int((-b + np.sqrt(b * b - 4 * a * c)) / (2 * a)) - 1  # rounding may be off by one
+    while _size(H + 1, gates, V, D, layers) <= budget:
+        H += 1
+    return H
+
+
+BUDGET_EXERCISE = Exercise(
+    name="largest_units",
+    points=3,
+    section=LANGUAGE,
+    cases=_budget_cases,
+    shapes={},
+    returns={"H": "an int"},
+    reference=Source("the root of the quadratic", _largest_by_formula),
+    misconceptions=(
+        Misconception(
+            "embedding forgotten",
+            _largest(lambda H, g, V, D, K: _size(H, g, V, D, K) - V * D),
+            "The embedding matrix X is missing: V times D numbers.",
+        ),
+        Misconception(
+            "output layer forgotten",
+            _largest(lambda H, g, V, D, K: _size(H, g, V, D, K) - V * H - V),
+            "The output layer is missing: W_o has V times H numbers, b_o has V.",
+        ),
+        Misconception(
+            "every layer reads D",
+            _largest(lambda H, g, V, D, K: V * D + K * g * H * (D + H + 1) + V * H + V),
+            "Every layer was given D inputs. Only the first reads the embedding; each later one "
+            "reads the H states of the layer below.",
+            section=STACK,
+        ),
+        Misconception(
+            "one layer counted",
+            _largest(lambda H, g, V, D, K: _size(H, g, V, D, 1)),
+            "Only one layer was counted.",
+            section=STACK,
+        ),
+        Misconception(
+            "gates forgotten",
+            _largest(lambda H, g, V, D, K: _size(H, 1, V, D, K)),
+            "The gates are missing: W_i, W_h and b have a block of H rows for each of them.",
+        ),
+        Misconception(
+            "biases forgotten",
+            _largest(lambda H, g, V, D, K: _size(H, g, V, D, K) - K * g * H - V),
+            "The biases are missing: one number for each row of W_i, and V for the scores.",
+        ),
+        Misconception(
+            "one unit too many",
+            lambda *case: _largest_by_formula(*case) + 1,
+            "One more than fits: with this H the model is over the budget. Round down.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- both last states
+def _end_cases(rng):
+    cases = []
+    for T, B, H in [(3, 1, 1), (4, 2, 1), (5, 2, 2), (6, 4, 2), (8, 3, 3)]:
+        lengths = _lengths(rng, B, T)
+        lengths[0] = T - 1  # one that has more than one step
+        y = numbers(rng, T, B, 2 * H) * time_mask(lengths, T)[..., None]
+        cases.append({"y": y, "lengths": lengths})
+    return cases
+
+
+def _ends(forward, backward):
+    """Halves picked at the steps forward(lengths) and backward(lengths)."""
+
+    def answer(y, lengths):
+        n, H = np.arange(len(lengths)), y.shape[2] // 2
+        f, b = y[forward(lengths), n, :H], y[backward(lengths), n, H:]
+        return np.concatenate([f, b], axis=1)
+
+    return answer
+
+
+def _end(lengths):
+    return lengths - 1
+
+
+def _begin(lengths):
+    return 0 * lengths
+
+
+def _very_last(lengths):
+    return 0 * lengths - 1
+
+
+def _ends_by_torch(y, lengths):
+    import torch
+
+    y, H = torch.from_numpy(y), y.shape[2] // 2
+    at = torch.from_numpy(lengths - 1)[None, :, None].expand(1, -1, H)
+    return torch.cat([torch.gather(y[..., :H], 0, at)[0], y[0, :, H:]], dim=1).numpy()
+
+
+def _exchanged(y, lengths):
+    s = _ends(_end, _begin)(y, lengths)
+    H = s.shape[1] // 2
+    return np.concatenate([s[:, H:], s[:, :H]], axis=1)
+
+
+ENDS = Exercise(
+    name="both_ends",
+    points=3,
+    section=LAST,
+    cases=_end_cases,
+    shapes={"y": "T B 2H", "lengths": "B"},
+    returns={"s": "a float64 array (B, 2H)"},
+    reference=Source("NumPy's indexing", _ends(_end, _begin)),
+    oracle=Source("torch.gather", _ends_by_torch),
+    misconceptions=(
+        Misconception(
+            "y[-1]",
+            _ends(_very_last, _very_last),
+            "This is y[-1], the last row of the batch. For a sequence with padding that is "
+            "padding: 0.",
+        ),
+        Misconception(
+            "both at the end",
+            _ends(_end, _end),
+            "Both halves were taken where the sequence ends. The backward direction *begins* "
+            "there, and has read one input. It ends at position 0.",
+        ),
+        Misconception(
+            "both at the beginning",
+            _ends(_begin, _begin),
+            "Both halves were taken at position 0. That is right for the backward direction; the "
+            "forward one ends at lengths - 1.",
+        ),
+        Misconception(
+            "ends exchanged",
+            _ends(_begin, _end),
+            "Each half was taken where it has read one input: the forward half at position 0, the "
+            "backward half at the end. It is the other way round.",
+        ),
+        Misconception(
+            "forward half past the end",
+            _ends(lambda lengths: lengths, _begin),
+            "The backward half is right. The forward half was taken in the padding, at lengths or "
+            "at -1: the last step of sequence n is lengths[n] - 1, as Python counts from 0.",
+        ),
+        Misconception(
+            "halves exchanged",
+            _exchanged,
+            "Both states are right, and in the wrong order: forward first, then backward.",
+            section=BOTH,
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- and their gradient
+def _end_backward_cases(rng):
+    cases = []
+    for T, B, H in [(3, 1, 1), (4, 2, 1), (5, 2, 2), (6, 4, 2), (8, 3, 3)]:
+        lengths = _lengths(rng, B, T)
+        lengths[0] = T - 1
+        cases.append({"ds": numbers(rng, B, 2 * H), "lengths": lengths, "T": T})
+    return cases
+
+
+def _send(forward, backward):
+    def answer(ds, lengths, T):
+        n, H = np.arange(len(lengths)), ds.shape[1] // 2
+        dy = np.zeros((T, *ds.shape))
+        dy[forward(lengths), n, :H] = ds[:, :H]
+        dy[backward(lengths), n, H:] = ds[:, H:]
+        return dy
+
+    return answer
+
+
+def _send_everywhere(ds, lengths, T):
+    return ds * time_mask(lengths, T)[..., None]
+
+
+def _send_by_torch(ds, lengths, T):
+    import torch
+
+    H = ds.shape[1] // 2
+    y = torch.zeros(T, *ds.shape, dtype=torch.double, requires_grad=True)
+    rows = [torch.cat([y[n - 1, i, :H], y[0, i, H:]]) for i, n in enumerate(lengths.tolist())]
+    torch.stack(rows).backward(torch.from_numpy(ds))
+    return y.grad.numpy()
+
+
+ENDS_BACKWARD = Exercise(
+    name="both_ends_backward",
+    points=3,
+    section=BACKWARD,
+    cases=_end_backward_cases,
+    shapes={"ds": "B 2H", "lengths": "B"},
+    returns={"dy": "a float64 array (T, B, 2H)"},
+    reference=Source("NumPy's indexing", _send(_end, _begin)),
+    oracle=Source("torch.autograd", _send_by_torch),
+    misconceptions=(
+        Misconception(
+            "sent to y[-1]",
+            _send(_very_last, _very_last),
+            "Everything was sent to the last row of the batch, where most sequences have padding. "
+            "A gradient goes back to the places that were read.",
+        ),
+        Misconception(
+            "both to the end",
+            _send(_end, _end),
+            "Both halves were sent to the end of the sequence. The backward half was read at "
+            "position 0.",
+            section=LAST,
+        ),
+        Misconception(
+            "both to the beginning",
+            _send(_begin, _begin),
+            "Both halves were sent to position 0. The forward half was read at lengths - 1.",
+            section=LAST,
+        ),
+        Misconception(
+            "ends exchanged",
+            _send(_begin, _end),
+            "The forward half was sent to position 0 and the backward half to the end: it is the "
+            "other way round.",
+            section=LAST,
+        ),
+        Misconception(
+            "sent to every step",
+            _send_everywhere,
+            "Every step got the gradient. Two places were read, and only these get any; the "
+            "others reach the loss through the recursion, which is the cell's business.",
+        ),
+        Misconception(
+            "off by one",
+            _send(lambda lengths: lengths, _begin),
+            "The forward half was sent one step too far, into the padding.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- mean and maximum
+def _pool_cases(rng):
+    cases = []
+    for T, B in [(3, 2), (4, 2), (5, 3), (7, 4), (9, 3)]:  # as many units as sequences, see below
+        lengths = _lengths(rng, B, T)
+        y = numbers(rng, T, B, B) - 3.0  # many maxima are below 0
+        y[:, 0] = -np.abs(y[:, 0]) - 1.0
+        lengths[0] = max(1, min(lengths[0], T - 2))
+        y = y * time_mask(lengths, T)[..., None]
+        cases.append({"y": y + 0.0, "lengths": lengths})
+    return cases
+
+
+def _pool(mean=None, most=None):
+    def answer(y, lengths):
+        mask = time_mask(lengths, len(y))[..., None]
+        right_mean = (y * mask).sum(axis=0) / lengths[:, None]
+        right_most = np.where(mask, y, -np.inf).max(axis=0)
+        return (
+            right_mean if mean is None else mean(y, lengths),
+            right_most if most is None else most(y, lengths),
+        )
+
+    return answer
+
+
+def _pool_by_chapter(y, lengths):
+    return summarise(y, (), lengths, "mean")[0], summarise(y, (), lengths, "max")[0]
+
+
+def _pool_by_torch(y, lengths):
+    import torch
+
+    parts = [torch.from_numpy(y)[:n, i] for i, n in enumerate(lengths.tolist())]
+    means = torch.stack([part.mean(0) for part in parts])
+    return means.numpy(), torch.stack([part.max(0).values for part in parts]).numpy()
+
+
+def _mask_on_units(y, lengths):
+    return time_mask(lengths, len(y))[:, None, :]
+
+
+POOL = Exercise(
+    name="mean_and_max",
+    points=3,
+    section=MANY_TO_ONE,
+    cases=_pool_cases,
+    shapes={"y": "T B S", "lengths": "B"},
+    returns={"mean": "a float64 array (B, S)", "most": "a float64 array (B, S)"},
+    reference=Source("unrolled.deep_bidirectional.summarise", _pool_by_chapter),
+    oracle=Source("torch, sequence by sequence", _pool_by_torch),
+    misconceptions=(
+        Misconception(
+            "no mask at all",
+            _pool(lambda y, n: y.mean(axis=0), lambda y, n: y.max(axis=0)),
+            "The padding took part in both: the mean was divided by T, and a 0 of the padding won "
+            "against negative numbers.",
+        ),
+        Misconception(
+            "divided by T",
+            _pool(mean=lambda y, n: y.mean(axis=0)),
+            "The maximum is right. The mean was divided by T, the steps of the padded batch; each "
+            "sequence has its own number of steps.",
+        ),
+        Misconception(
+            "zeros in the maximum",
+            _pool(most=lambda y, n: y.max(axis=0)),
+            "The mean is right. In the maximum the 0 of the padding wins against negative numbers: "
+            "put -inf where nothing is.",
+        ),
+        Misconception(
+            "mask on the units",
+            _pool(
+                lambda y, n: (y * _mask_on_units(y, n)).sum(axis=0) / n[:, None],
+                lambda y, n: np.where(_mask_on_units(y, n), y, -np.inf).max(axis=0),
+            ),
+            "The mask was broadcast along the units: unit j of every sequence was cut at the "
+            "length of sequence j. It does not fail here only because there are as many units as "
+            "sequences. Give the mask (T, B) a third axis at its end.",
+        ),
+        Misconception(
+            "lengths along the units",
+            _pool(mean=lambda y, n: y.sum(axis=0) / n),
+            "The sums were divided by the lengths along the wrong axis: unit j by the length of "
+            "sequence j. NumPy lines up last axes; write `lengths[:, None]`.",
+        ),
+        Misconception(
+            "one length for all",
+            _pool(mean=lambda y, n: y.sum(axis=0) / n.mean()),
+            "The sums were divided by the average length. Each sequence has its own.",
+        ),
+        Misconception(
+            "longest length",
+            _pool(mean=lambda y, n: y.sum(axis=0) / n.max()),
+            "The sums were divided by the longest length. Each sequence has its own.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- packing
+def _pack_cases(rng):
+    cases = []
+    for T, B, D in [(4, 2, 1), (4, 3, 1), (5, 2, 2), (6, 4, 2), (7, 3, 3)]:
+        lengths = rng.permutation(np.arange(2, T + 1))[:B]
+        while B > 2 and len({*np.sign(np.diff(lengths))}) == 1:  # neither rising nor falling
+            lengths = rng.permutation(lengths)
+        x = numbers(rng, T, B, D) * time_mask(lengths, T)[..., None]
+        cases.append({"x": x, "lengths": lengths})
+    return cases
+
+
+def _sizes(lengths):
+    return (np.arange(max(lengths))[:, None] < lengths).sum(axis=1)
+
+
+def _in_order(x, lengths, order):
+    x, lengths = x[:, order], lengths[order]
+    return np.concatenate([x[t, lengths > t] for t in range(max(lengths))])
+
+
+def _pack(x, lengths):
+    return _in_order(x, lengths, np.argsort(-lengths)), _sizes(lengths)
+
+
+def _pack_by_torch(x, lengths):
+    import torch
+
+    packed = torch.nn.utils.rnn.pack_padded_sequence(
+        torch.from_numpy(x), torch.from_numpy(lengths), enforce_sorted=False
+    )
+    return packed.data.numpy(), packed.batch_sizes.numpy()
+
+
+def _one_after_the_other(x, lengths):
+    rows = [x[: lengths[n], n] for n in np.argsort(-lengths)]
+    return np.concatenate(rows), _sizes(lengths)
+
+
+def _with_padding(x, lengths):
+    flat = x[: max(lengths), np.argsort(-lengths)].reshape(-1, x.shape[2])
+    return flat, np.full(max(lengths), len(lengths))
+
+
+PACK = Exercise(
+    name="pack",
+    points=4,
+    section=LENGTHS,
+    cases=_pack_cases,
+    shapes={"x": "T B D", "lengths": "B"},
+    returns={"rows": "a float64 array (N, D)", "sizes": "an int array (longest length,)"},
+    reference=Source("NumPy, step by step", _pack),
+    oracle=Source("torch's pack_padded_sequence", _pack_by_torch),
+    misconceptions=(
+        Misconception(
+            "one sequence after the other",
+            _one_after_the_other,
+            "The sequences stand one after the other. A network goes step by step, so the first "
+            "steps of all sequences come first, then the second steps.",
+        ),
+        Misconception(
+            "not sorted",
+            lambda x, lengths: (
+                _in_order(x, lengths, np.arange(len(lengths))),
+                _sizes(lengths),
+            ),
+            "Within a step the sequences stand in the order of the batch. Sorted by falling "
+            "length, those that are still alive are always the first ones.",
+        ),
+        Misconception(
+            "shortest first",
+            lambda x, lengths: (_in_order(x, lengths, np.argsort(lengths)), _sizes(lengths)),
+            "The shortest sequence comes first. Then the rows that drop out would be the first "
+            "ones, and those that stay would move. The longest comes first.",
+        ),
+        Misconception(
+            "padding packed too",
+            _with_padding,
+            "The padding was packed as well. A step holds only the sequences that last that long.",
+        ),
+        Misconception(
+            "lengths for sizes",
+            lambda x, lengths: (_pack(x, lengths)[0], np.sort(lengths)[::-1]),
+            "The rows are right. The sizes are the lengths of the sequences; asked is how many "
+            "sequences are alive at each step.",
+        ),
+        Misconception(
+            "sizes one too late",
+            lambda x, lengths: (
+                _pack(x, lengths)[0],
+                (np.arange(1, max(lengths) + 1)[:, None] < lengths).sum(axis=1),
+            ),
+            "The rows are right. The sizes are off by one step: at step t, from 0, those with "
+            "lengths > t are alive.",
+        ),
+    ),
+)
+
+
+# --------------------------------------------------------------------------- capstone
+BUDGET = 100_000  # parameters
+MINUTES = 10.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the judge of the capstone found: (met or not, text) for each condition, and the bits."""
+
+    conditions: tuple
+    bits: float | None = None
+    attempted: bool = True
+
+    @property
+    def passed(self):
+        return self.attempted and all(met for met, _ in self.conditions)
+
+    def __repr__(self):
+        if not self.attempted:
+            return "○ capstone: not attempted yet\n  " + self.conditions[0][1]
+        head = "✓ capstone: all conditions are met" if self.passed else "✗ capstone: not yet"
+        return "\n".join([head, *(f"  {'✓' if met else '✗'} {t}" for met, t in self.conditions)])
+
+
+def baselines(text):
+    """{name: bits per character} of unigram and bigram on the held-out part of a text."""
+    vocabulary, training, held_out = character_split(text)
+    V, targets = len(vocabulary), held_out[1:]
+    tables = {
+        "unigram": np.broadcast_to(unigram(training, V), (V, V)),
+        "bigram": bigram(training[:-1], training[1:], V),
+    }
+    return {
+        name: bits_per_character(np.log(P[held_out[:-1], targets]), len(targets))
+        for name, P in tables.items()
+    }
+
+
+def _fault(params, V, cell):
+    """What is wrong with the parameters as those of a language model, in words, or ''."""
+    if cell not in RECURRENT:
+        return f"cell is {cell!r}; it has to be one of {', '.join(RECURRENT)}"
+    if type(params) is not dict or not all(type(name) is str for name in params):
+        return "the parameters have to be a dict {name: array}"
+    for name, value in params.items():
+        if type(value) is not np.ndarray or value.dtype.kind != "f":
+            return f"{name} has to be an array of floats, and is {type(value).__name__}"
+        if not np.isfinite(value).all():
+            return f"{name} holds numbers that are not finite"
+    missing = [name for name in ("X", "W_o", "b_o") if name not in params]
+    if missing:
+        return f"{missing[0]} is missing"
+    try:
+        if len(layer_names(params)[0]) > 1:
+            return "it has a backward direction, which reads the character it has to predict"
+    except ValueError as error:
+        return str(error)
+    if len(params["X"]) != V or len(params["W_o"]) != V:
+        return f"X and W_o need {V} rows, one for each character of this text's vocabulary"
+    return ""
+
+
+def judge_model(params, text, cell, seconds=0.0):
+    """The Report on a character model of `text`, from its parameters alone.
+
+    params: as `character_parameters` gives them, trained, or None; cell: "rnn", "lstm" or
+    "gru"; seconds: how long the training took. The text is split and the bits are counted here.
+    """
+    guard.restore()
+    if params is None:
+        says = "Train a model above; its parameters are judged on the held-out tenth of your text."
+        return Report(((False, says),), attempted=False)
+    vocabulary, _, held_out = character_split(text)
+    fault = _fault(params, len(vocabulary), cell)
+    if fault:
+        return Report(((False, f"The model cannot be judged: {fault}."),))
+    streams = max(1, min(16, len(held_out) // 200))
+    try:
+        bits = held_out_bits(params, held_out, cell, streams)
+    except (ValueError, IndexError, TypeError) as error:
+        return Report(((False, f"The model cannot be judged: {error}."),))
+    size = sum(value.size for value in params.values())
+    conditions = [
+        (size <= BUDGET, f"{size:,} parameters, at most {BUDGET:,} are allowed"),
+        (seconds <= 60 * MINUTES, f"{seconds:,.0f} s of training, at most {MINUTES:g} minutes"),
+    ]
+    for name, other in baselines(text).items():
+        says = f"{bits:.3f} bits per character held out, the {name} needs {other:.3f}"
+        conditions.append((bool(bits < other), says))
+    return Report(tuple(conditions), bits)
+
+
+LAB = Lab(
+    number=9,
+    title="Deep and bidirectional networks",
+    chapter="09_deep_bidirectional",
+    exercises=(TURN, STEP, ENDS, ENDS_BACKWARD, POOL, PACK, BUDGET_EXERCISE),
+    questions=(Question("capstone", points=10),),
+)
+check, ready, summary = LAB.check, LAB.ready, LAB.summary
