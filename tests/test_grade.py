@@ -83,7 +83,9 @@ def honest(tmp_path_factory):
         os.kill(process.pid, signal.SIGKILL)
     time.sleep(1.5)  # its workers notice, and end
     done, seen = set(files(folder)), []
-    graded = grade(assignment(LAB), handed, folder, progress=lambda *told: seen.append(told))
+    graded = grade(
+        assignment(LAB), handed, folder, workers=1, progress=lambda *told: seen.append(told)
+    )
     assert STUDENTS // 2 <= len(done) < STUDENTS
     assert len(seen) == STUDENTS - len(done)
     return handed, expected, graded, folder, done

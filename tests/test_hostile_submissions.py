@@ -12,11 +12,12 @@ import threading
 from dataclasses import dataclass
 from textwrap import dedent, indent
 
+import nbformat
 import pytest
 from submissions import IMPORTS, ROOT, SECRET, answers, assignment, submission
 
 from unrolled.exercises import load
-from unrolled.grading import sandbox
+from unrolled.grading import intake, sandbox
 from unrolled.grading.grade import grade
 from unrolled.grading.model import FOR_A_PERSON, Cell, Ending, Limits
 
@@ -591,6 +592,38 @@ def test_students_are_not_told_the_cases(graded):
             assert not re.search(r"Told\d", told)
             assert "the inputs were" not in told
             assert not re.search(r"\d\.\d", re.sub("`.*?`|within 0.5 s", "", told))
+
+
+AS_NOTEBOOKS = (
+    *("fork bomb", "os._exit", "os._exit in a cell", "equal to everything", "a mistake of syntax"),
+    *("patches NumPy in a cell", "forges a passed outcome", "a cell that is no Python"),
+)
+
+
+def test_attacks_arrive_in_notebooks(tmp_path):
+    """A few of them on the whole way: as files, through the intake, beside an honest one."""
+    given = assignment(exercises=(TARGET, BESIDE), limits=LIMITS)
+    (path,) = ROOT.glob("labs/lab01_*.ipynb")
+    folder = tmp_path / "submissions"
+    folder.mkdir()
+    honest = (IMPORTS, answers()[TARGET], answers()[BESIDE])
+    handed = {"honest": honest} | {name: ATTACKS[name].cells for name in AS_NOTEBOOKS}
+    for number, cells in enumerate(handed.values()):
+        nb = nbformat.read(path, as_version=4)
+        answered = {cell.exercise: cell.source for cell in cells if cell.exercise}
+        first = next(i for i, cell in enumerate(nb.cells) if cell.cell_type == "code")
+        nb.cells[first].source = IMPORTS.source  # the lab's own imports take half a second
+        for cell in nb.cells:
+            name = cell.metadata.get("nbgrader", {}).get("grade_id")
+            cell.source = answered.get(name, cell.source)
+        extra = [nbformat.v4.new_code_cell(cell.source) for cell in cells if not cell.exercise]
+        nb.cells[first + 1 : first + 1] = extra
+        nbformat.write(nb, folder / f"student{number}.ipynb")
+    results = grade(given, intake.collect(folder, given), tmp_path / "results", workers=1)
+    for name, result in zip(handed, results, strict=True):
+        expected = ATTACKS[name].ending if name in ATTACKS else PASSED
+        endings = [mark.ending for mark in result.marks]
+        assert endings == [expected, PASSED], (name, result.marks[0].for_instructor)
 
 
 def test_no_process_is_left(graded):

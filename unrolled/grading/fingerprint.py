@@ -11,6 +11,7 @@ import tokenize
 from zlib import crc32
 
 RUN, WINDOW, MOST = 12, 8, 4000
+LONGEST = 50_000  # characters of a cell that are read
 SKIPPED = {
     *(token.NEWLINE, token.INDENT, token.DEDENT, token.ENDMARKER),
     *(tokenize.COMMENT, tokenize.NL, tokenize.ENCODING),
@@ -28,7 +29,7 @@ def fingerprint(sources):
 def _tokens(source):
     shapes = []
     try:
-        for one in tokenize.generate_tokens(io.StringIO(source).readline):
+        for one in tokenize.generate_tokens(io.StringIO(source[:LONGEST]).readline):
             if one.type in SKIPPED:
                 continue
             if one.type == token.NAME:

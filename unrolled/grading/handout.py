@@ -45,7 +45,7 @@ def write(assignment, out, force=False, book=None, root=ROOT):
     The folder appears whole or not at all. One that has something in it is refused, or, with
     `force`, replaced if all it has is an earlier hand-out's.
     """
-    out = Path(out)
+    out = Path(out) if Path(out).name else Path(out).resolve()
     nb, practice = select(lab_notebook(assignment.lab, root), assignment, book)
     notebook_name = lab_path(assignment.lab, root).name
     _require_free(out, force, {notebook_name})

@@ -267,7 +267,9 @@ class Sandbox:
         if self._pid() is not None:
             with contextlib.suppress(OSError):
                 status = Path(f"/proc/{self.pid}/status").read_text()
-                peak = re.search(r"VmHWM:\s+(\d+) kB", status)  # none once it has ended
+                peak = re.search(
+                    r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE
+                )  # none once it has ended
                 self.peak_mb = max(self.peak_mb, int(peak[1]) / 1024 if peak else 0.0)
 
     def close(self):
@@ -342,12 +344,18 @@ def why_limited():
 
 @cache
 def _options():
-    return subprocess.run(["bwrap", "--help"], capture_output=True, text=True).stdout
+    return subprocess.run([shutil.which("bwrap"), "--help"], capture_output=True, text=True).stdout
 
 
 def _bubblewrap(limits, hidden):
     """The command that starts bubblewrap, up to the program to run."""
-    command = ["bwrap", "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net"]
+    command = [
+        shutil.which("bwrap"),
+        "--unshare-user",
+        "--unshare-ipc",
+        "--unshare-pid",
+        "--unshare-net",
+    ]
     command += ["--unshare-uts", "--unshare-cgroup-try", "--hostname", "sandbox"]
     command += ["--uid", "65534", "--gid", "65534", "--cap-drop", "ALL"]
     command += ["--die-with-parent", "--new-session"]
@@ -397,7 +405,7 @@ def _shown():
     """The folders that Python and its libraries are in, outermost first, none in another."""
     prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
     prefixes |= {os.path.dirname(os.path.dirname(os.path.realpath(sys.executable)))}
-    found = {"/usr", *prefixes, *map(os.path.realpath, prefixes), *_site_folders()}
+    found = {"/usr", "/nix/store", *prefixes, *map(os.path.realpath, prefixes), *_site_folders()}
     kept = []
     for path in sorted(found, key=len):
         if path != "/" and os.path.isdir(path) and not any(_inside(path, one) for one in kept):

@@ -160,7 +160,7 @@ def _execute(source, index, namespace):
         return "failed", f"{type(error).__name__}: {error.msg}{where}."
     except BaseException as error:  # SystemExit, and whatever else: the next cell may be right
         try:
-            return "failed", explain(error, None, {})[1]
+            return "failed", explain(error, None, {})[1].partition(" The check calls ")[0]
         except BaseException:
             return "failed", "It raised an exception that has no text."
     return None
