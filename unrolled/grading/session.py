@@ -39,7 +39,6 @@ class Session:
         self.box = None
         self.stopped = {}  # index of a cell: why it is left out
         self.hopeless = None
-        self.confined = True
         self.measured = Measured()
 
     def run(self, exercise, cases, seconds):
@@ -96,7 +95,6 @@ class Session:
             box = Sandbox(self.limits, self.hidden)
             reply = box.ask(None, sandbox.START)
             if not isinstance(reply, Stop) and reply["type"] == "ready":
-                self.confined = bool(reply.get("confined"))
                 return box
             box.close()
         says = reply.says if isinstance(reply, Stop) else "it says something else than ready."
