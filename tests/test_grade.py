@@ -212,6 +212,18 @@ def test_cells_share_what_they_define(tmp_path):
     assert one((IMPORTS, helper, answer), tmp_path).marks[0].ending is Ending.PASSED
 
 
+def test_a_helper_defined_twice_is_put_before_a_person_where_it_decides(tmp_path):
+    answer = Cell("def correlate(x, m):\n    return slide(x, m)", "correlate")
+    first = Cell("def slide(x, m):\n    return np.correlate(x, m)")
+    later = Cell("def slide(x, m):\n    return 0 * x")
+    doubts = {"correlate": "Two cells define `slide` differently."}
+    held = one((IMPORTS, first, answer, later), tmp_path / "held", doubts=doubts).marks[0]
+    assert (held.ending, held.score) == (Ending.AMBIGUOUS, None)
+    assert held.says[0].startswith(doubts["correlate"])
+    passed = one((IMPORTS, later, answer, first), tmp_path / "passed", doubts=doubts).marks[0]
+    assert passed.ending is Ending.PASSED
+
+
 def test_students_hear_of_a_misconception_without_numbers(tmp_path):
     (name, cell) = next(iter(made.misconceptions()["correlate"].items()))
     (mark,) = one((IMPORTS, cell), tmp_path).marks

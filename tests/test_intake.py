@@ -255,7 +255,9 @@ def test_a_helper_defined_twice_differently_is_noted():
         "    return np.correlate(_help(x), m)\n"
     )
     work.add("def _help(x):\n    return 0 * x\n")
-    assert "Cells 4 and 35 define `_help` differently" in take(work).notes[0]
+    taken = take(work)
+    assert "Cells 4 and 35 define `_help` differently" in taken.notes[0]
+    assert taken.doubts == {"correlate": taken.notes[0]}  # and no other answer's
 
 
 def test_the_imports_are_ours_when_they_are_gone():

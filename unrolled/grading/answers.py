@@ -92,6 +92,7 @@ class Taken:
 
     cells: tuple = ()
     endings: dict = field(default_factory=dict)
+    doubts: dict = field(default_factory=dict)
     texts: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)
     relevant: bool = False  # it is this lab's notebook, by a name or a mark at least
@@ -114,7 +115,7 @@ def take(raw, handout):
             chosen[exercise] = found
         else:
             taken.endings[exercise] = found
-    taken.cells = _slice(chosen, pieces, handout, taken.notes)
+    taken.cells, taken.doubts = _slice(chosen, pieces, handout, taken.notes)
     taken.texts = _texts(raw, handout, taken.notes)
     away = {Ending.MISSING, Ending.NOT_ATTEMPTED}
     endings = {ending for ending, _ in taken.endings.values()}
@@ -414,7 +415,7 @@ def _nothing(exercise, function, pieces, broken, untouched):
 
 
 def _slice(chosen, pieces, handout, notes):
-    """The Cells that define the chosen answers and what they depend on, in order."""
+    """The Cells that define the chosen answers and what they depend on, in order; the doubts."""
     places = [(piece, one) for piece in pieces for one in piece.statements]
     functions = {handout.functions[exercise]: exercise for exercise in handout.functions}
     answers = set()  # indices of statements that bind an answer
@@ -439,7 +440,7 @@ def _slice(chosen, pieces, handout, notes):
             defined |= one.bound
     kept, needed = _closed([one for _, one in places], answers, barred, bindings, defined)
     ours = _ours(needed, bindings, handout, notes)
-    _note_shared(kept, answers, places, bindings, functions, notes)
+    doubts = _doubts(kept, answers, places, bindings, functions, notes)
     cells = [Cell(source) for source in ours]
     for piece in pieces:
         mine = [i for i in sorted(kept) if places[i][0] is piece]
@@ -448,7 +449,7 @@ def _slice(chosen, pieces, handout, notes):
             for i in mine
         ]
         cells += _cells(piece, named, needed)
-    return tuple(cells)
+    return tuple(cells), doubts
 
 
 def _closed(statements, answers, barred, bindings, defined):
@@ -557,20 +558,43 @@ def _ours(needed, bindings, handout, notes):
 IMPORTED = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.Assign)
 
 
-def _note_shared(kept, answers, places, bindings, functions, notes):
-    """A helper defined in several cells, differently: what runs last holds for all answers."""
-    read = set().union(*(places[index][1].read for index in answers))
-    for name in sorted(read - functions.keys()):
+def _doubts(kept, answers, places, bindings, functions, notes):
+    """{exercise: why} of answers that call a helper defined in several cells, differently.
+
+    What runs last holds for all of them. In the student's notebook each ran with its own, so one
+    that does not pass is for a person to look at.
+    """
+    helpers = {
+        name: [i for i in found if i in kept]
+        for name, found in bindings.items()
+        if name not in functions
+    }
+    says = {}
+    for name, found in sorted(helpers.items()):
         forms = {
             _form(places[i][1].node): places[i][0].number
-            for i in bindings.get(name, ())
-            if i in kept and not isinstance(places[i][1].node, (ast.Import, ast.ImportFrom))
+            for i in found
+            if not isinstance(places[i][1].node, (ast.Import, ast.ImportFrom))
         }
         if len(set(forms.values())) > 1:
-            notes.append(
-                f"Cells {_listed(sorted(forms.values()))} define `{name}` differently; the last "
-                "one holds for all answers that use it."
+            cells = _listed(sorted(forms.values()))
+            says[name] = (
+                f"Cells {cells} define `{name}` differently; the last one holds for all answers "
+                "that use it."
             )
+    doubts = {}
+    for index in answers:
+        reached, waiting = set(), [index]
+        while waiting:
+            read = places[waiting.pop()][1].read - reached
+            reached |= read
+            waiting += [i for name in read for i in helpers.get(name, ())]
+        why = [says[name] for name in sorted(reached & says.keys())]
+        if why:
+            doubts[_answers(places[index][1], functions)] = " ".join(why)
+    told = " ".join(doubts.values())
+    notes += [why for why in says.values() if why in told]
+    return doubts
 
 
 # ------------------------------------------------------------------------------------ texts

@@ -151,7 +151,10 @@ def examine(job, submission: Submission):
             exercise = lab.exercises[name]
             drawn = seeds(assignment, name, submission.student)
             cases = [_cases(assignment.lab, name, seed) for seed in drawn]
-            marks.append(_examined(session, exercise, points, cases, assignment.limits, lines))
+            made = _examined(session, exercise, points, cases, assignment.limits, lines)
+            if made.ending is not Ending.PASSED and name in submission.doubts:
+                made = _doubted(made, submission.doubts[name])
+            marks.append(made)
     return _result(submission, marks)
 
 
@@ -172,6 +175,19 @@ def _examined(session, exercise, points, drawn, limits, lines):
         if made.ending is not Ending.PASSED:
             break
     return replace(made, seconds=round(seconds, 4), memory_mb=round(memory, 1))
+
+
+def _doubted(made, why):
+    """A mark that a person decides, with what was found."""
+    says = (f"{why} With that one it does not pass; a person looks at it.",)
+    return replace(
+        made,
+        ending=Ending.AMBIGUOUS,
+        score=None,
+        misconception=None,
+        says=says,
+        for_instructor=f"{says[0]}\n{made.for_instructor}",
+    )
 
 
 @lru_cache(maxsize=256)

@@ -334,6 +334,7 @@ def _decided(blank, read, notes, handout):
         file=one.file,
         digest=digest,
         cells=taken.cells,
+        doubts=taken.doubts,
         endings=taken.endings,
         texts=taken.texts,
         notes=(*notes, *taken.notes),

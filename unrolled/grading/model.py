@@ -69,6 +69,8 @@ class Submission:
     endings:  {exercise: (Ending, what to tell)} where no run is needed: missing, ambiguous, or a
               cell that is as it was handed out
     texts:    {question: the student's answer in Markdown}; None where the cell is gone
+    doubts:   {exercise: why a person has to look if it does not pass}, as where two cells define a
+              helper differently and only the later one can hold
     problem:  why the whole file cannot be read; then every exercise is MISSING, and says so
     late:     True when the download tells a time after the due date, None when it tells none
     """
@@ -79,6 +81,7 @@ class Submission:
     cells: tuple[Cell, ...] = ()
     endings: dict[str, tuple[Ending, str]] = field(default_factory=dict)
     texts: dict[str, str | None] = field(default_factory=dict)
+    doubts: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # what was mended on the way: renamed, reordered, duplicated cells
     problem: str | None = None
     late: bool | None = None
