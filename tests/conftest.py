@@ -6,6 +6,11 @@ from time import perf_counter
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
+
+# how long an example takes depends on what else the machine does
+settings.register_profile("book", deadline=None)
+settings.load_profile("book")
 
 RATIOS = pytest.StashKey()
 

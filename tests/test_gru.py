@@ -5,7 +5,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
@@ -145,7 +145,6 @@ def test_both_forms_are_onnxs(rng, T, B, D, H, reset):
 sizes = st.tuples(*[st.integers(1, 5)] * 4)
 
 
-@settings(deadline=None)  # a busy machine is no fault
 @given(sizes, st.sampled_from(RESETS), st.integers(0, 10**6))
 def test_causal_resumable_and_blind_to_the_order_of_the_batch(size, reset, seed):
     rng = np.random.default_rng(seed)
@@ -163,7 +162,6 @@ def test_causal_resumable_and_blind_to_the_order_of_the_batch(size, reset, seed)
     np.testing.assert_allclose(turned, h[:, ::-1], rtol=1e-9, atol=1e-9)
 
 
-@settings(deadline=None)  # a busy machine is no fault
 @given(sizes, st.sampled_from(RESETS), st.integers(0, 10**6))
 def test_steps_joined_are_the_whole(size, reset, seed):
     rng = np.random.default_rng(seed)
@@ -175,7 +173,6 @@ def test_steps_joined_are_the_whole(size, reset, seed):
         np.testing.assert_allclose(h, whole[t + 1], rtol=1e-9, atol=1e-9)
 
 
-@settings(deadline=None)  # a busy machine is no fault
 @given(sizes, st.sampled_from(RESETS), st.integers(0, 10**6))
 def test_a_state_never_leaves_the_range_of_its_past(size, reset, seed):
     """h is a weighted mean of n in (-1, 1) and h_prev."""

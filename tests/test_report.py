@@ -5,11 +5,10 @@ import re
 from dataclasses import replace
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from classes import LAB01, Work, solutions
 from graded import EVIL, GRADED_CASE, keep, result
 from playwright.sync_api import sync_playwright
-from test_site import AXE, SWITCHES, find_chromium
+from test_site import SWITCHES, axe, find_chromium
 
 from unrolled.grading import gradebook, marking, report, results, similarity, tables
 from unrolled.grading.fingerprint import fingerprint
@@ -262,8 +261,7 @@ def test_the_pages_in_a_browser(folder, out, tmp_path):
                 page.on("dialog", lambda dialog: said.append("dialog"))
                 page.goto(path.as_uri())
                 assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
-                violations = Axe().run(page, options=AXE).response["violations"]
-                found += [(path.name, scheme, one["id"]) for one in violations]
+                found += [(path.name, scheme, one) for one in axe(page)]
                 page.close()
         browser.close()
     assert found == []

@@ -49,7 +49,7 @@ def test_arrays_arrive_as_they_were_sent(dtype, shape):
     assert same(wire.unpack(wire.pack({"x": sent})), {"x": sent})
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -69,7 +69,6 @@ def test_whatever_is_nested_arrives_as_it_was_sent(sent):
 WHOLE = wire.pack({"type": "outcome", "values": [np.ones((2, 3)), (np.arange(4), np.zeros(1))]})
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_damaged_bytes_are_unreadable_or_harmless(data):
     """Nothing but Unreadable comes out, whatever is changed, cut or added."""
@@ -83,7 +82,6 @@ def test_damaged_bytes_are_unreadable_or_harmless(data):
             wire.unpack(damaged)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_unreadable(data):
     with pytest.raises(wire.Unreadable):
@@ -128,7 +126,8 @@ def test_the_kit_holds_no_answers():
 
 @pytest.mark.parametrize("lab", names())
 def test_a_stub_has_what_the_notebook_imports(lab):
-    stub = types.ModuleType(lab)
+    stub = types.ModuleType(f"unrolled.exercises.{lab}")
+    stub.__package__ = "unrolled.exercises"
     exec(kit.stub((ROOT / "unrolled" / "exercises" / f"{lab}.py").read_text()), stub.__dict__)
     (path,) = ROOT.glob(f"labs/{lab}_*.ipynb")
     for cell in nbformat.read(path, as_version=4).cells:
