@@ -22,7 +22,10 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # else debugpy warns in each kernel
 
 # two workers end together when the longest files begin; xdist would begin with those of most tests
-LONGEST = ("test_site.py", "test_exercises.py", "test_hostile_answers.py", "test_release.py")
+LONGEST = (
+    *("test_site.py", "test_exercises.py", "test_grade.py", "test_hostile_answers.py"),
+    *("test_release.py", "test_book.py", "test_hostile_submissions.py", "test_handout.py"),
+)
 NOTEBOOK = re.compile(r"(chapters/\d\d_\w+|solutions/lab\d\d_\w+)\.md")
 
 

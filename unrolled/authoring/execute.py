@@ -106,6 +106,7 @@ def run(names, root=notebooks.ROOT):
         known[key] = digests[name]
         notebooks.write_atomically(kept, json.dumps(known, indent=1))
 
+    stale.sort(key=lambda one: -sum(len(cell.source) for cell in one[1].cells))  # long ones begin
     failures += asyncio.run(_run_all(stale, root, keep))
     return digests, failures
 
