@@ -187,6 +187,18 @@ def named(code, folder):
     return {path for text in texts if (path := folder / text).is_file()}
 
 
+def holds(name, root=notebooks.ROOT):
+    """Whether a notebook ran through as it is now, with everything it uses as it is now."""
+    root = Path(root).resolve()
+    kept = cache_folder(root) / "dependencies.json"
+    if not kept.exists():
+        return False
+    cache, nb = get_cache(cache_folder(root)), read(root, name)
+    key = cache.create_hashed_notebook(nb)[1]
+    known = json.loads(kept.read_text()).get(key)
+    return known == dependency_digest(nb, root, (root / name).parent) and _has_record(cache, key)
+
+
 def _has_record(cache, key):
     return (cache.path / "executed" / key / "base.ipynb").exists() and any(
         record.hashkey == key for record in cache.list_cache_records()
