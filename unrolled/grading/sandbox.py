@@ -361,6 +361,8 @@ def _bubblewrap(limits, hidden):
     command += ["--die-with-parent", "--new-session"]
     if "--disable-userns" in _options():
         command += ["--disable-userns"]
+    # first, because Python itself may be installed somewhere below it
+    command += ["--size", str(limits.file_mb << 20), "--tmpfs", "/tmp"]
     shown = _shown()
     for path in shown:
         command += ["--ro-bind", path, path]
@@ -374,7 +376,6 @@ def _bubblewrap(limits, hidden):
         command += ["--tmpfs", path, "--remount-ro", path]
     command += ["--ro-bind", str(kit.folder()), KIT]
     command += ["--dev", "/dev", "--remount-ro", "/dev"]
-    command += ["--size", str(limits.file_mb << 20), "--tmpfs", "/tmp"]
     for path in kit.fonts():
         command += ["--ro-bind", str(path), f"/tmp/{path.name}"]
     return [*command, "--remount-ro", "/", "--chdir", "/tmp"]
