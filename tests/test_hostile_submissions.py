@@ -303,9 +303,12 @@ ATTACKS = {
     ),
     "deletes everything": Attack(
         """
-        import shutil
-        for folder in ("/tmp", "/kit", SUBMISSIONS, RESULTS):
+        import contextlib, os, shutil
+        for folder in ("/kit", SUBMISSIONS, RESULTS):
             shutil.rmtree(folder, ignore_errors=True)
+        for name in os.listdir("/tmp"):
+            with contextlib.suppress(OSError):
+                os.unlink(f"/tmp/{name}")
         return reward(x, m)
         """,
         PASSED,
