@@ -21,7 +21,8 @@ from submissions import ROOT, SECRET, assignment
 from test_grade import LAB, class_of
 
 from unrolled.exercises import load
-from unrolled.grading import handout, results
+from unrolled.grading.assign import handout
+from unrolled.grading.store import results
 
 STUDENTS = int(os.environ.get("UNROLLED_STUDENTS", "100"))
 FASTER = 3.0  # at least

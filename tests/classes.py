@@ -7,8 +7,8 @@ from functools import cache
 import nbformat
 
 from unrolled.authoring import notebooks, release
+from unrolled.grading.assign.lab_notebook import EXERCISE, QUESTION, lab_notebook, lab_path, role
 from unrolled.grading.model import Assignment
-from unrolled.grading.notebook import EXERCISE, QUESTION, lab_notebook, lab_path, role
 
 LAB01 = Assignment(
     "lab01",

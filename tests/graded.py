@@ -2,9 +2,9 @@
 
 from classes import LAB01
 
-from unrolled.grading import gradebook, record, results
-from unrolled.grading.fingerprint import fingerprint
 from unrolled.grading.model import FOR_A_PERSON, Ending, Mark, Result, Submission
+from unrolled.grading.store import gradebook, record, results
+from unrolled.grading.store.fingerprint import fingerprint
 
 EVIL = '=cmd|"/c calc",<script>alert(1)</script>'
 GRADED_CASE = "x = [3, -7], expected 4711"

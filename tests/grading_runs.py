@@ -26,6 +26,6 @@ if __name__ == "__main__":
     from submissions import assignment
     from test_grade import LAB, class_of
 
-    from unrolled.grading.grade import grade
+    from unrolled.grading.judge.grade import grade
 
     grade(assignment(LAB), class_of()[0], sys.argv[1])

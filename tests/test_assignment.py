@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from unrolled import exercises
-from unrolled.grading import assignment
+from unrolled.grading.assign import assignment
 from unrolled.grading.model import GradingError, Limits
 
 SECRET = "secret: correct horse battery staple\n"

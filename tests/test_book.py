@@ -10,6 +10,7 @@ import pytest
 
 from unrolled.authoring import book, execute
 from unrolled.authoring.notebooks import ROOT, AuthoringError
+from unrolled.common.code import reached
 
 # of Sphinx's extensions, about themselves
 pytestmark = pytest.mark.filterwarnings(
@@ -254,9 +255,7 @@ def test_what_a_notebook_depends_on(tree):
     write(tree, "unrolled/room/other.py", "")
 
     def names(code):
-        return {
-            path.relative_to(tree / "unrolled").as_posix() for path in execute.reached(code, tree)
-        }
+        return {path.relative_to(tree / "unrolled").as_posix() for path in reached(code, tree)}
 
     assert names("import numpy") == set()
     assert names("import unrolled.second") == {"__init__.py", "second.py"}

@@ -17,10 +17,12 @@ from grading_runs import dies_if_bad, dies_once
 from submissions import IMPORTS, answers, assignment, submission
 
 from unrolled.exercises import load
-from unrolled.grading import executors, results, sandbox, seeds
-from unrolled.grading.fingerprint import fingerprint
-from unrolled.grading.grade import Job, examine, grade
+from unrolled.grading.assign import seeds
+from unrolled.grading.judge.grade import Job, examine, grade
 from unrolled.grading.model import Cell, Ending, GradingError, Limits
+from unrolled.grading.run import executors, sandbox
+from unrolled.grading.store import results
+from unrolled.grading.store.fingerprint import fingerprint
 
 LAB = "lab01"
 STUDENTS = 100
@@ -291,7 +293,7 @@ def test_a_judge_that_fails_leaves_it_to_a_person(tmp_path, monkeypatch):
     def broken(*arguments):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("unrolled.grading.judging.judge", broken)
+    monkeypatch.setattr("unrolled.grading.judge.scoring.judge", broken)
     (mark,) = one((IMPORTS, right()), tmp_path).marks
     assert (mark.ending, mark.score) == (Ending.CRASHED, None)
     assert "ZeroDivisionError" in mark.for_instructor
@@ -301,7 +303,7 @@ def test_a_full_disk_stops_the_run(tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(results.os, "replace", full)
+    monkeypatch.setattr("unrolled.common.files.os.replace", full)
     with pytest.raises(GradingError, match="No space left"):
         one((IMPORTS, right()), tmp_path)
 

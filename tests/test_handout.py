@@ -18,8 +18,9 @@ from traitlets.config import Config
 
 from unrolled.authoring.notebooks import ROOT
 from unrolled.exercises import names
-from unrolled.grading import assignment as assignments
-from unrolled.grading import handout, notebook
+from unrolled.grading.assign import assignment as assignments
+from unrolled.grading.assign import handout
+from unrolled.grading.assign import lab_notebook as notebook
 from unrolled.grading.model import Assignment, GradingError
 
 SECRET = "nobody-knows-this-secret"

@@ -17,9 +17,10 @@ import pytest
 from submissions import IMPORTS, ROOT, SECRET, answers, assignment, submission
 
 from unrolled.exercises import load
-from unrolled.grading import intake, sandbox
-from unrolled.grading.grade import grade
+from unrolled.grading.intake import collect as intake
+from unrolled.grading.judge.grade import grade
 from unrolled.grading.model import FOR_A_PERSON, Cell, Ending, Limits
+from unrolled.grading.run import sandbox
 
 pytestmark = pytest.mark.skipif(sandbox.kind() == sandbox.LIMITS_ONLY, reason="no bubblewrap")
 
@@ -41,7 +42,7 @@ def nothing(x, m):
 
 
 def frames():
-    from unrolled.grading import wire
+    from unrolled.grading.run import wire
     return lambda message: wire.LENGTH.pack(len(wire.pack(message))) + wire.pack(message)
 
 
@@ -417,7 +418,7 @@ ATTACKS = {
     ),
     "a header larger than its array": Attack(
         """
-        from unrolled.grading import wire
+        from unrolled.grading.run import wire
         data, head = io.BytesIO(), io.BytesIO()
         wire.npy.write_array_header_1_0(
             head, {"descr": "<f8", "fortran_order": False, "shape": (10**12,)})
@@ -430,7 +431,7 @@ ATTACKS = {
     ),
     "a shape larger than its array": Attack(
         """
-        from unrolled.grading import wire
+        from unrolled.grading.run import wire
         tree = ["dict", ["type", "outcome"], ["values", ["list", ["array", "<f8", [10**6, 10**6]]]]]
         data = io.BytesIO()
         with zipfile.ZipFile(data, "w") as file:
@@ -443,7 +444,7 @@ ATTACKS = {
     ),
     "a zip bomb": Attack(
         """
-        from unrolled.grading import wire
+        from unrolled.grading.run import wire
         data = io.BytesIO()
         with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as file:
             file.writestr("tree.npy", bytes(10**8))
@@ -454,7 +455,7 @@ ATTACKS = {
     ),
     "a pickle": Attack(
         """
-        from unrolled.grading import wire
+        from unrolled.grading.run import wire
         class Evil:
             def __reduce__(self):
                 return os.mkdir, (MARKER,)
@@ -467,7 +468,7 @@ ATTACKS = {
     ),
     "nested without end": Attack(
         """
-        from unrolled.grading import wire
+        from unrolled.grading.run import wire
         data = io.BytesIO()
         with zipfile.ZipFile(data, "w") as file:
             wire._write(file, "tree", np.frombuffer(b"[" * 10**6, np.uint8))
@@ -636,7 +637,7 @@ def test_no_process_is_left(graded):
         if entry.name.isdigit():
             try:
                 with open(f"/proc/{entry.name}/cmdline", "rb") as file:
-                    if b"/kit/unrolled/grading/worker.py" in file.read() and _ours(entry.name):
+                    if b"/kit/unrolled/grading/run/worker.py" in file.read() and _ours(entry.name):
                         left.append(entry.name)
             except OSError:
                 continue

@@ -14,9 +14,9 @@ from click.testing import CliRunner
 
 from unrolled.__main__ import main
 from unrolled.authoring.notebooks import ROOT
-from unrolled.grading import handout
-from unrolled.grading.assignment import load
-from unrolled.grading.notebook import lab_notebook, select
+from unrolled.grading.assign import handout
+from unrolled.grading.assign.assignment import load
+from unrolled.grading.assign.lab_notebook import lab_notebook, select
 
 PAGE = (ROOT / "chapters/instructors.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(bash|yaml|text)\n(.*?)```", PAGE, re.DOTALL)
@@ -105,8 +105,8 @@ def test_the_page_does_what_it_says(tmp_path, monkeypatch):
 
 
 def test_the_page_names_the_limits_as_they_are():
-    from unrolled.grading import reading
-    from unrolled.grading.seeds import SEEDS
+    from unrolled.grading.assign.seeds import SEEDS
+    from unrolled.grading.intake import reading
 
     assert f"may have {reading.LARGEST_FILE >> 20} MB" in PAGE
     assert f"beyond {reading.LARGEST_TEXT >> 20} MB of text" in PAGE

@@ -15,9 +15,10 @@ import pytest
 from classes import LAB01, Work, solutions
 
 from unrolled.exercises import load
-from unrolled.grading import answers, intake, reading
+from unrolled.grading.assign.lab_notebook import lab_notebook, select
+from unrolled.grading.intake import answers, reading
+from unrolled.grading.intake import collect as intake
 from unrolled.grading.model import Ending, GradingError
-from unrolled.grading.notebook import lab_notebook, select
 
 HANDOUT = answers.Handout.of(select(lab_notebook("lab01"), LAB01)[0], LAB01)
 

@@ -7,8 +7,9 @@ import json
 import pytest
 from graded import EVIL, keep, result
 
-from unrolled.grading import gradebook, marking
 from unrolled.grading.model import Ending, GradingError
+from unrolled.grading.store import gradebook
+from unrolled.grading.tell import marking
 
 CLASS = [
     result("ada", {"spikes": "Fast, not tall."}),

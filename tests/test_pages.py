@@ -6,9 +6,11 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from unrolled.authoring import notebooks, pages, slides
+from unrolled.authoring import notebooks, slides
 from unrolled.authoring.markup import blocks
 from unrolled.authoring.notebooks import ROOT
+from unrolled.authoring.pages import diagram, facts, glossary
+from unrolled.common import code
 
 NOTATION = (ROOT / "chapters/notation.md").read_text("utf-8")
 TERMS = re.search(r"```\{terms\}\n(.*?)```", NOTATION, re.DOTALL)[1].splitlines()
@@ -25,7 +27,9 @@ LONGEST = 4  # words
 
 def defined():
     """{the words of the glossary in lower case, each name of an entry}."""
-    return {name.strip().lower() for term, _, _ in pages.entries(TERMS) for name in term.split(",")}
+    return {
+        name.strip().lower() for term, _, _ in glossary.entries(TERMS) for name in term.split(",")
+    }
 
 
 def bold(path):
@@ -59,7 +63,7 @@ def test_every_word_a_chapter_defines_is_in_the_glossary(path):
 
 
 def test_every_word_of_the_glossary_leads_to_a_section():
-    found = pages.entries(TERMS)
+    found = glossary.entries(TERMS)
     assert {label for *_, label in found} <= LABELS
     names = [term.lower() for term, *_ in found]
     assert len(set(names)) == len(names)
@@ -69,7 +73,7 @@ def test_every_word_of_the_glossary_leads_to_a_section():
 @pytest.mark.parametrize("line", ["a | b", "a | b | c | d", "a | | c", "only words"])
 def test_a_malformed_line_of_the_glossary_is_refused(line):
     with pytest.raises(ValueError, match=r"expected `term \| meaning \| label`, got"):
-        pages.entries(["x | y | z", line])
+        glossary.entries(["x | y | z", line])
 
 
 def test_every_row_of_the_symbols_leads_to_its_first_use():
@@ -104,7 +108,7 @@ def test_every_symbol_of_a_chapter_s_setting_is_in_the_notation(path):
 
 
 def test_reading_takes_about_as_long_as_it_should():
-    for chapter in pages.chapters(ROOT):
+    for chapter in facts.chapters(ROOT):
         assert 20 <= chapter.minutes <= 75
 
 
@@ -115,14 +119,14 @@ def chain(*uses):
     """Chapters 1, 2, … named a, b, …; of each, the topics its module uses and its page uses."""
     letters = "abcdefghi"
     return [
-        pages.Chapter(n, f"0{n}_{letters[n - 1]}", letters[n - 1].upper(), 30, *map(frozenset, use))
+        facts.Chapter(n, f"0{n}_{letters[n - 1]}", letters[n - 1].upper(), 30, *map(frozenset, use))
         for n, use in enumerate(uses, start=1)
     ]
 
 
 def test_what_is_implied_is_not_drawn_and_what_a_page_borrows_is_dashed():
     found = chain(("", ""), ("a", "a"), ("", "a"), ("ac", "abc"))
-    assert pages.arrows(found) == [
+    assert diagram.arrows(found) == [
         ("a", "b", True),
         ("a", "c", False),
         ("b", "d", False),
@@ -132,14 +136,14 @@ def test_what_is_implied_is_not_drawn_and_what_a_page_borrows_is_dashed():
 
 def test_chapters_stand_below_what_they_use_with_the_longest_chain_at_the_left():
     found = chain(("", ""), ("a", "a"), ("a", "a"), ("c", "c"), ("d", "bd"))
-    places = pages.layers(found)
+    places = diagram.layers(found)
     assert places == {"a": (0, 0), "c": (1, 0), "b": (1, 1), "d": (2, 0), "e": (3, 0)}
     assert len(set(places.values())) == len(places)
 
 
 def test_the_diagram_is_an_image_with_a_name():
     found = chain(("", ""), ("a", "a"), ("a", "a"), ("c", "c"), ("d", "bd"))
-    svg = ET.fromstring(pages.diagram(found))
+    svg = ET.fromstring(diagram.diagram(found))
     assert svg.get("role") == "img"
     assert svg.get("aria-label")
     assert [text.text for text in svg.iter("text")] == ["1  A", "2  B", "3  C", "4  D", "5  E"]
@@ -152,21 +156,21 @@ def test_the_diagram_is_an_image_with_a_name():
 
 def test_titles_of_chapters_are_text_in_the_diagram():
     found = chain(("", ""))
-    odd = [pages.Chapter(1, found[0].stem, "Gates & cells", 30, frozenset(), frozenset())]
-    svg = ET.fromstring(pages.diagram(odd))
+    odd = [facts.Chapter(1, found[0].stem, "Gates & cells", 30, frozenset(), frozenset())]
+    svg = ET.fromstring(diagram.diagram(odd))
     assert [text.text for text in svg.iter("text")] == ["1  Gates & cells"]
 
 
 def test_the_diagram_is_drawn_from_the_imports():
-    for chapter in pages.chapters(ROOT):
+    for chapter in facts.chapters(ROOT):
         module = ROOT / "unrolled" / f"{chapter.topic}.py"
-        imports = pages.imported([ast.parse(module.read_text("utf-8"))])
+        imports = code.chapters_and_rooms([ast.parse(module.read_text("utf-8"))])
         assert chapter.module == imports - {"support"}
-        assert not {other.topic for other in pages.chapters(ROOT)[chapter.number - 1 :]} & (
+        assert not {other.topic for other in facts.chapters(ROOT)[chapter.number - 1 :]} & (
             chapter.module | chapter.page
         ), "no chapter uses a later one"
 
 
 def test_imports_are_found_in_every_form():
-    code = "import unrolled.a\nfrom unrolled import b\nfrom unrolled.c import x\nimport numpy.d"
-    assert pages.imported([ast.parse(code), None]) == {"a", "b", "c"}
+    text = "import unrolled.a\nfrom unrolled import b\nfrom unrolled.c import x\nimport numpy.d"
+    assert code.chapters_and_rooms([ast.parse(text), None]) == {"a", "b", "c"}

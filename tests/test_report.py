@@ -10,10 +10,11 @@ from graded import EVIL, GRADED_CASE, keep, result
 from playwright.sync_api import sync_playwright
 from test_site import SWITCHES, axe, find_chromium
 
-from unrolled.grading import gradebook, marking, report, results, similarity, tables
-from unrolled.grading.fingerprint import fingerprint
-from unrolled.grading.intake import LOOKS_ALIKE
+from unrolled.grading.intake.collect import LOOKS_ALIKE
 from unrolled.grading.model import Ending, GradingError
+from unrolled.grading.store import gradebook, results
+from unrolled.grading.store.fingerprint import fingerprint
+from unrolled.grading.tell import marking, report, similarity, tables
 
 OWN = """
 def transposed_conv(y, w, stride, L):
@@ -210,8 +211,8 @@ def test_feedback_tells_what_it_may(folder, out):
 
 
 def test_sections_lead_where_the_book_has_them():
-    assert report.pages.anchor("Convolution or correlation?") == "convolution-or-correlation"
-    assert report.pages.anchor("Forward: one filter, one signal") == (
+    assert report.templating.anchor("Convolution or correlation?") == "convolution-or-correlation"
+    assert report.templating.anchor("Forward: one filter, one signal") == (
         "forward-one-filter-one-signal"
     )
 

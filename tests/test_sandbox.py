@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from submissions import ROOT
 
 from unrolled.exercises import load, names
-from unrolled.grading import confine, kit, sandbox, wire
 from unrolled.grading.model import Ending, GradingError, Limits
-from unrolled.grading.sandbox import Sandbox, Stop
+from unrolled.grading.run import confine, kit, sandbox, wire
+from unrolled.grading.run.sandbox import Sandbox, Stop
 
 DTYPES = ["?", "i1", "i8", "u4", "f2", "f4", "f8", "c16"]
 bubblewrapped = pytest.mark.skipif(
@@ -120,8 +120,9 @@ def test_the_kit_holds_no_answers():
             assert b"Misconception" not in text
             assert b"reference" not in text
     assert not (kit.folder() / "unrolled" / "authoring").exists()
-    inside = {path.name for path in (kit.folder() / "unrolled" / "grading").glob("*.py")}
-    assert inside == {"__init__.py", *kit.NEEDED}
+    grading = kit.folder() / "unrolled" / "grading"
+    inside = {path.relative_to(grading).as_posix() for path in grading.rglob("*.py")}
+    assert inside == {"__init__.py", "run/__init__.py", *(f"run/{name}" for name in kit.NEEDED)}
 
 
 @pytest.mark.parametrize("lab", names())

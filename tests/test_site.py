@@ -22,8 +22,8 @@ from playwright.sync_api import sync_playwright
 
 from unrolled import exercises
 from unrolled.authoring import book, execute, site, slides
-from unrolled.authoring import pages as made
 from unrolled.authoring.notebooks import ROOT
+from unrolled.authoring.pages import facts
 from unrolled.support.figures import COLOURS
 
 SWITCHES = [
@@ -594,7 +594,7 @@ def test_all_links_between_pages_lead_to_something_that_is_there(learner):
 
 def test_the_course_plan_has_a_row_for_each_chapter_with_the_lab_s_points(learner):
     text = words(learner, "index")
-    for chapter in made.chapters(ROOT):
+    for chapter in facts.chapters(ROOT):
         lab = exercises.load(f"lab{chapter.number:02}")
         points = sum(exercise.points for exercise in lab.exercises.values())
         spoken = sum(question.points for question in lab.questions.values())

@@ -58,7 +58,7 @@ def assign(assignment, out, new, nbgrader, force, book):
     The folder OUT holds the lab's notebook with the exercises that ASSIGNMENT names, the package it
     needs, requirements and instructions: no solution, no secret. Pack it and give it to the class.
     """
-    from unrolled.grading import assignment as assignments
+    from unrolled.grading.assign import assignment as assignments
 
     if new is not None:
         if assignment is not None:
@@ -67,7 +67,7 @@ def assign(assignment, out, new, nbgrader, force, book):
         return
     if assignment is None or (out is None) == (nbgrader is None):
         raise click.UsageError("give ASSIGNMENT and OUT, or --nbgrader DIR, or --new LAB alone")
-    from unrolled.grading import handout
+    from unrolled.grading.assign import handout
 
     read = assignments.load(assignment)
     if nbgrader is not None:
@@ -81,8 +81,8 @@ def assign(assignment, out, new, nbgrader, force, book):
 
 
 def _collected(assignment, submissions):
-    from unrolled.grading import assignment as assignments
-    from unrolled.grading import intake
+    from unrolled.grading.assign import assignment as assignments
+    from unrolled.grading.intake import collect as intake
 
     read = assignments.load(assignment)
     return read, intake.collect(submissions, read)
@@ -131,9 +131,9 @@ def grade(assignment, submissions, results, workers, scheduler, again):
     Each submission runs in a sandbox of its own. A run that was interrupted goes on where it
     stopped when the same command is given again.
     """
-    from unrolled.grading import gradebook
-    from unrolled.grading.grade import grade as run
+    from unrolled.grading.judge.grade import grade as run
     from unrolled.grading.model import FOR_A_PERSON
+    from unrolled.grading.store import gradebook
 
     read, found = _collected(assignment, submissions)
     graded = run(read, found, results, workers=workers, scheduler=scheduler, again=again)
@@ -169,7 +169,7 @@ def marks():
 @click.option("--force", is_flag=True, help="Replace a table that is there.")
 def marks_collect(results, out, anonymous, force):
     """Write a page for each question, and marks.csv to fill in, to OUT."""
-    from unrolled.grading import marking
+    from unrolled.grading.tell import marking
 
     made = marking.collect(results, out, anonymous, force)
     click.echo(f"wrote {', '.join(made)} to {out}")
@@ -183,7 +183,7 @@ def marks_read(results, table):
 
     A line that cannot be right (no such student, too many points) is named, and nothing is taken.
     """
-    from unrolled.grading import marking
+    from unrolled.grading.tell import marking
 
     count, left = marking.read(results, table)
     click.echo(f"{count} marks read, {left} still open")
@@ -207,7 +207,7 @@ def report(results, out, roster, as_zero, exercises_only, book):
     grades.csv is for a spreadsheet, canvas.csv and moodle.csv are for import there; feedback/ has a
     page for each student; class.html is for you. What a person has to decide is blank.
     """
-    from unrolled.grading import report as reports
+    from unrolled.grading.tell import report as reports
 
     for sentence in reports.write(results, out, as_zero, roster, exercises_only, book):
         click.echo(f"note: {sentence}")

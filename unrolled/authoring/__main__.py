@@ -9,6 +9,7 @@ import click
 
 from unrolled.authoring import notebooks
 from unrolled.authoring.notebooks import AuthoringError
+from unrolled.common.files import write_atomically
 
 DIFF_LINES = 30  # of each file, enough to see what drifted
 
@@ -68,7 +69,7 @@ def sync(root, check):
             path.unlink()
             click.echo(f"removed {name}: its source is gone")
         else:
-            notebooks.write_atomically(path, wanted)
+            write_atomically(path, wanted)
             click.echo(f"{'wrote' if current is None else 'updated'} {name}")
     if check and found:
         click.echo("Out of date: run `make sync`, and commit what it writes.", err=True)

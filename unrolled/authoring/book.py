@@ -10,7 +10,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from unrolled.authoring.notebooks import ROOT, AuthoringError, write_atomically
+from unrolled.authoring.notebooks import ROOT, AuthoringError
+from unrolled.common.files import write_atomically
 
 SITES = {"learner": "html", "class": "html-class"}
 SOLUTIONS = "solutions/"

@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from unrolled.authoring.notebooks import ROOT, write_atomically
+from unrolled.authoring.notebooks import ROOT
+from unrolled.common.files import write_atomically
 
 
 def digest(root=ROOT):

@@ -5,7 +5,6 @@ the code reaches by imports are what they were. So an edit of one chapter execut
 depends on it, and a notebook that failed, of which no record is kept, fails every later build too.
 """
 
-import ast
 import asyncio
 import hashlib
 import json
@@ -28,6 +27,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from unrolled.authoring import notebooks
+from unrolled.common.code import reached
+from unrolled.common.files import write_atomically
 
 CELL_SECONDS = 120  # a page trains for 15 s at most; what needs longer is a study
 STDERR_TAG = "remove-stderr"  # myst-nb's: the author has seen it, the page does not show it
@@ -104,7 +105,7 @@ def run(names, root=notebooks.ROOT):
                 cache.remove_cache(old.pk)
                 known.pop(old.hashkey, None)
         known[key] = digests[name]
-        notebooks.write_atomically(kept, json.dumps(known, indent=1))
+        write_atomically(kept, json.dumps(known, indent=1))
 
     stale.sort(key=lambda one: -sum(len(cell.source) for cell in one[1].cells))  # long ones begin
     failures += asyncio.run(_run_all(stale, root, keep))
@@ -136,49 +137,6 @@ def dependency_digest(nb, root, folder):
         if path.is_file():
             digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
-
-
-def reached(code, root):
-    """The package's files which `code` reaches by imports, directly or through other modules."""
-    package = root / "unrolled"
-    found, todo = set(), _imports(code, root, None)
-    while todo:
-        path = todo.pop()
-        if path in found:
-            continue
-        found.add(path)
-        if path.suffix == ".py":
-            todo |= _imports(path.read_text("utf-8"), root, path.parent)
-            if path.parent != package:  # a room: its modules may read the data that lie there
-                todo |= {file for file in path.parent.iterdir() if file.suffix not in (".py", "")}
-    return found
-
-
-def _imports(code, root, folder):
-    """Files of the package that `code`, a module in `folder`, imports."""
-    try:
-        tree = ast.parse(code)
-    except SyntaxError:  # a magic: what it reaches cannot be told, so everything counts
-        return set((root / "unrolled").rglob("*.py"))
-    files = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            dotted = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level and folder is not None:
-                above = folder.relative_to(root).parts
-                base = ".".join([*above[: len(above) - node.level + 1], *filter(None, [base])])
-            dotted = [base, *(f"{base}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for name in dotted:
-            parts = name.split(".")
-            if parts[0] == "unrolled":
-                for end in range(1, len(parts) + 1):
-                    place = root.joinpath(*parts[:end])
-                    files |= {place / "__init__.py", place.with_suffix(".py")}
-    return {path for path in files if path.is_file()}
 
 
 def named(code, folder):

@@ -6,7 +6,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from unrolled.authoring.notebooks import ROOT, AuthoringError, write_atomically
+from unrolled.authoring.notebooks import ROOT, AuthoringError
+from unrolled.common.files import write_atomically
 
 # nothing of the machine that compiles may stay in the lock: no index, no path, no local version
 OPTIONS = (

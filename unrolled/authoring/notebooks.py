@@ -5,16 +5,14 @@ number and report what is wrong in the same words: file, cell, line, what it is,
 """
 
 import ast
-import os
 import re
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from unrolled.common.files import ROOT
+
 # nbformat and jupytext take a second to import: only what reads a notebook pays for them, and a
 # build that finds nothing changed answers at once.
-
-ROOT = Path(__file__).resolve().parents[2]
 
 CHAPTER_NAME = re.compile(r"(?P<number>\d\d)_(?P<topic>[a-z][a-z0-9_]*)\.md")
 SOLUTION_NAME = re.compile(r"lab(?P<number>\d\d)_(?P<topic>[a-z][a-z0-9_]*)\.md")
@@ -181,20 +179,6 @@ def solutions(root=ROOT):
     found = sorted(Path(root, "solutions").glob("*.md"))
     found = [path for path in found if path.name != "index.md"]
     return _well_named(found, SOLUTION_NAME, "labNN_topic.md, as in lab01_convolution.md", root)
-
-
-def write_atomically(path, text):
-    """Write `text` so that `path` holds, at every moment, the old text or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(name, path.stat().st_mode & 0o777 if path.exists() else 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _require_myst(nb, name):

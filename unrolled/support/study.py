@@ -8,10 +8,10 @@ a digest of the code, by which `make studies` sees whether the result is still t
 import ast
 import csv
 import hashlib
+import io
 import os
 import platform
 import re
-import tempfile
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib import metadata
 from multiprocessing import get_context
@@ -19,9 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
+from unrolled.common.code import reached
+from unrolled.common.files import ROOT, write_atomically
+
 HEADER = ("command", "versions", "machine", "code")
 VERSIONS = ("numpy", "scikit-learn", "babel")  # what numbers may depend on, besides Python
-ROOT = Path(__file__).resolve().parents[2]
 
 
 class Result(dict):
@@ -72,15 +74,12 @@ def write(script, columns):
         "code": digest(script),
     }
     target = script.with_suffix(".csv")
-    with tempfile.NamedTemporaryFile(
-        "w", dir=target.parent, prefix=target.name, delete=False, encoding="utf-8", newline=""
-    ) as file:
-        file.writelines(f"# {name}: {value}\n" for name, value in header.items())
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*map(_texts, columns.values()), strict=True))
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, target)
+    text = io.StringIO(newline="")
+    text.writelines(f"# {name}: {value}\n" for name, value in header.items())
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*map(_texts, columns.values()), strict=True))
+    write_atomically(target, text.getvalue())
     return target
 
 
@@ -111,8 +110,6 @@ def digest(script):
 
     Comments, docstrings and layout do not count: they change no number.
     """
-    from unrolled.authoring.execute import reached  # pages that only read do without the press
-
     script = Path(script)
     files = sorted(reached(script.read_text("utf-8"), ROOT) - {Path(__file__).resolve()})
     total = hashlib.sha256()

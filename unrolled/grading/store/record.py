@@ -7,9 +7,9 @@ from dataclasses import asdict
 from functools import cache
 from importlib import metadata
 
-from .. import exercises
-from . import confine, kit, sandbox
-from .seeds import SEEDS, seeds
+from unrolled import exercises
+from unrolled.grading.assign.seeds import SEEDS, seeds
+from unrolled.grading.run import confine, kit, sandbox
 
 VERSIONS = ("numpy", "torch", "scipy", "unrolled")
 
@@ -28,8 +28,9 @@ def versions():
 @cache
 def code_digest():
     """SHA-256 of everything of ours a verdict depends on: labs, chapters, checks and grading."""
-    folders = ("", "exercises", "grading")
-    files = [path for name in folders for path in (kit.PACKAGE / name).glob("*.py")]
+    rooms = ("common", "exercises", "grading")
+    files = [path for room in rooms for path in (kit.PACKAGE / room).rglob("*.py")]
+    files += kit.PACKAGE.glob("*.py")
     whole = hashlib.sha256()
     for path in sorted(files):
         whole.update(f"{path.relative_to(kit.PACKAGE).as_posix()}\0".encode())

@@ -13,7 +13,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parents[1]
+PACKAGE = Path(__file__).resolve().parents[2]
 LEFT_OUT = ("authoring", "grading", "__pycache__", "lab[0-9][0-9].py")
 NEEDED = ("confine.py", "wire.py", "worker.py")  # of this folder
 STUB = '''"""The lab's module where its checks are not run."""
@@ -76,10 +76,12 @@ def _make():
     atexit.register(shutil.rmtree, made, ignore_errors=True)
     copy = made / "unrolled"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns(*LEFT_OUT))
-    (copy / "grading").mkdir()
-    (copy / "grading" / "__init__.py").write_text("")
+    room = copy / "grading" / "run"
+    room.mkdir(parents=True)
+    for folder in (room.parent, room):
+        (folder / "__init__.py").write_text("")
     for name in NEEDED:
-        shutil.copy(PACKAGE / "grading" / name, copy / "grading")
+        shutil.copy(Path(__file__).with_name(name), room)
     for lab in sorted((PACKAGE / "exercises").glob("lab[0-9][0-9].py")):
         (copy / "exercises" / lab.name).write_text(stub(lab.read_text()))
     compileall.compile_dir(made, quiet=2)

@@ -3,13 +3,12 @@
 import contextlib
 import hashlib
 import json
-import os
 import re
-import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from .model import Ending, GradingError, Mark, Result
+from unrolled.common.files import write_atomically
+from unrolled.grading.model import Ending, GradingError, Mark, Result
 
 TIMES = "times.jsonl"
 RECORD = "record.json"
@@ -42,20 +41,8 @@ def save(folder, result, key, stamp=None):
 
 def write(target, value):
     """Write JSON so that the file is there whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".part")
-    try:
-        with open(handle, "w", encoding="utf-8") as file:
-            json.dump(value, file, indent=1, sort_keys=True)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o600)
-        os.replace(name, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
+    text = json.dumps(value, indent=1, sort_keys=True)
+    write_atomically(target, f"{text}\n", mode=0o600)
 
 
 def load(folder, student, key=None):

@@ -9,14 +9,15 @@ from datetime import datetime
 from functools import lru_cache, partial
 from pathlib import Path
 
-from ..exercises import load
-from ..support.progress import Progress
-from . import executors, record, results, sandbox
-from .fingerprint import fingerprint
-from .judging import ended, mark
-from .model import Assignment, Ending, GradingError, Result, Submission
-from .seeds import SEEDS, seeds
-from .session import Session
+from unrolled.exercises import load
+from unrolled.grading.assign.seeds import SEEDS, seeds
+from unrolled.grading.judge.scoring import ended, mark
+from unrolled.grading.model import Assignment, Ending, GradingError, Result, Submission
+from unrolled.grading.run import executors, sandbox
+from unrolled.grading.run.session import Session
+from unrolled.grading.store import record, results
+from unrolled.grading.store.fingerprint import fingerprint
+from unrolled.support.progress import Progress
 
 FORMAT = 1  # of what is stored; another one is graded again
 

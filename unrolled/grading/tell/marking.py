@@ -5,10 +5,10 @@ import secrets
 from dataclasses import asdict
 from pathlib import Path
 
-from unrolled.authoring.notebooks import write_atomically
-
-from . import gradebook, pages, results, tables
-from .model import GradingError
+from unrolled.common.files import write_atomically
+from unrolled.grading.model import GradingError
+from unrolled.grading.store import gradebook, results
+from unrolled.grading.tell import tables, templating
 
 COLUMNS = ["student", "question", "points", "comment", "of", "why"]
 CODES = "codes.json"
@@ -45,7 +45,7 @@ def collect(folder, out, anonymous=False, force=False):
             (names[result.student], result.texts.get(question), _about(result, question))
             for result in _shuffled(book.results, question)
         ]
-        text = pages.render(
+        text = templating.render(
             "marking.html.jinja", book=book, question=question, points=points, answers=answers
         )
         write_atomically(out / f"{question}.html", text)

@@ -3,9 +3,8 @@
 import csv
 import io
 
-from unrolled.authoring.notebooks import write_atomically
-
-from .model import GradingError
+from unrolled.common.files import write_atomically
+from unrolled.grading.model import GradingError
 
 # A spreadsheet takes what begins so for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")

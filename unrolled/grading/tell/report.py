@@ -6,14 +6,14 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from unrolled.authoring.notebooks import write_atomically
-
-from . import gradebook, pages, results, similarity, tables
-from .fingerprint import fingerprint
-from .handout import due_in_words
-from .intake import LOOKS_ALIKE
-from .model import Ending, GradingError
-from .notebook import EXERCISE, lab_notebook, role
+from unrolled.common.files import write_atomically
+from unrolled.grading.assign.handout import due_in_words
+from unrolled.grading.assign.lab_notebook import EXERCISE, lab_notebook, role
+from unrolled.grading.intake.collect import LOOKS_ALIKE
+from unrolled.grading.model import Ending, GradingError
+from unrolled.grading.store import gradebook, results
+from unrolled.grading.store.fingerprint import fingerprint
+from unrolled.grading.tell import similarity, tables, templating
 
 NUMBERED = re.compile(r"(?P<name>.*)_(?P<id>\d+)", re.DOTALL)  # as Moodle and Canvas name files
 OWN = {"grades.csv", "canvas.csv", "moodle.csv", "class.html", "feedback"}
@@ -221,7 +221,7 @@ def _section(book, mark):
 def feedback_page(book, one, address=None):
     """What a student is told: no graded case, no seed, no solution."""
     scores = {name: book.score(one, name) for name in book.maxima}
-    return pages.render(
+    return templating.render(
         "feedback.html.jinja",
         title=_title(book),
         result=replace(one, notes=_for_student(one.notes)),
@@ -261,7 +261,7 @@ def class_page(book, feedback, address=None):
     """The page for the instructor."""
     totals = {one.student: book.total(one) for one in book.results}
     complete = [total for total in totals.values() if total is not None]
-    return pages.render(
+    return templating.render(
         "class.html.jinja",
         title=_title(book),
         book=book,
@@ -326,7 +326,7 @@ def _exercise(book, name):
     marks = [mark for one in book.results for mark in one.marks if mark.exercise == name]
     counts = dict.fromkeys(("good", "bad", "dull", "open"), 0)
     for mark in marks:
-        counts[pages.SIGNS[mark.ending][1]] += 1
+        counts[templating.SIGNS[mark.ending][1]] += 1
     bars, x = [], 0.0
     for tone, count in counts.items():
         width = round(180 * count / max(1, len(marks)), 2)

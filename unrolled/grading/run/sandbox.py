@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from . import kit, wire
-from .model import Ending, GradingError
+from unrolled.grading.model import Ending, GradingError
+from unrolled.grading.run import kit, wire
 
 BUBBLEWRAP, LIMITS_ONLY = "bubblewrap", "limits only"
 PAUSE = 0.02  # seconds between two looks at the clock
@@ -88,7 +88,7 @@ class Sandbox:
                 "processes": self.limits.processes if _processes_bind(self.kind) else None,
             },
         }
-        worker = f"{arguments['package']}/unrolled/grading/worker.py"
+        worker = f"{arguments['package']}/unrolled/grading/run/worker.py"
         command = [sys.executable, "-I", "-B", worker, json.dumps(arguments)]
         environment, passed = dict(ENVIRONMENT), ()
         if self.kind == BUBBLEWRAP:
@@ -328,7 +328,7 @@ def why_limited():
         return "bubblewrap is not installed (on Debian and Ubuntu: apt install bubblewrap)."
     if "--size" not in _options():
         return "bubblewrap is older than 0.7 and cannot limit a folder's size."
-    from .model import Limits
+    from unrolled.grading.model import Limits
 
     done = subprocess.run(
         [*_bubblewrap(Limits(), ()), "--", sys.executable, "-I", "-c", "print('here')"],

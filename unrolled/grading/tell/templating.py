@@ -5,8 +5,8 @@ import re
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from . import tables
-from .model import FOR_A_PERSON, Ending
+from unrolled.grading.model import FOR_A_PERSON, Ending
+from unrolled.grading.tell import tables
 
 # One sign and one tone for each ending; the word stands beside, so nothing hangs on the colour.
 SIGNS = {
@@ -36,7 +36,7 @@ def anchor(heading):
 
 
 _templates = Environment(
-    loader=PackageLoader("unrolled.grading"),
+    loader=PackageLoader("unrolled.grading.tell"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,

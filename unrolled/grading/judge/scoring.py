@@ -9,10 +9,10 @@ import re
 
 from numpy import errstate
 
-from ..exercises.judging import judge
-from ..exercises.verdict import Status
-from .model import FOR_A_PERSON, Ending, Mark
-from .sandbox import Stop
+from unrolled.exercises.judging import judge
+from unrolled.exercises.verdict import Status
+from unrolled.grading.model import FOR_A_PERSON, Ending, Mark
+from unrolled.grading.run.sandbox import Stop
 
 ENDINGS = {
     Status.PASSED: Ending.PASSED,

@@ -16,10 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from . import answers, reading
-from .model import Ending, GradingError, Submission
-from .notebook import lab_notebook, select
-from .reading import LARGEST_FILE, Unreadable
+from unrolled.grading.assign.lab_notebook import lab_notebook, select
+from unrolled.grading.intake import answers, reading
+from unrolled.grading.intake.reading import LARGEST_FILE, Unreadable
+from unrolled.grading.model import Ending, GradingError, Submission
 
 MOST_FILES = 50_000
 LARGEST_IN_ALL = 8 * 2**30  # bytes read from one archive

@@ -6,12 +6,12 @@ go on in a new sandbox, in which that cell is left out.
 
 from dataclasses import dataclass
 
-from ..exercises.plain import NotPlain, plain
-from ..exercises.running import LINES, PRINTED, Outcome
-from ..exercises.verdict import Status
-from . import sandbox
-from .model import Ending, GradingError
-from .sandbox import Sandbox, Stop
+from unrolled.exercises.plain import NotPlain, plain
+from unrolled.exercises.running import LINES, PRINTED, Outcome
+from unrolled.exercises.verdict import Status
+from unrolled.grading.model import Ending, GradingError
+from unrolled.grading.run import sandbox
+from unrolled.grading.run.sandbox import Sandbox, Stop
 
 BROKEN_CELLS = 4  # so many may be left out before the rest is given up
 TRIES = 3  # at starting a sandbox

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unrolled.exercises import load
-
-from . import assignment as assignments
-from . import results
-from .model import FOR_A_PERSON, Assignment, GradingError, Result
+from unrolled.grading.assign import assignment as assignments
+from unrolled.grading.model import FOR_A_PERSON, Assignment, GradingError, Result
+from unrolled.grading.store import results
 
 INTAKE = "intake.json"
 BY_HAND = "by-hand.json"

@@ -10,10 +10,9 @@ import re
 import nbformat
 from nbgrader.utils import compute_checksum
 
-from unrolled.authoring.notebooks import ROOT
-
-from . import scopes
-from .model import GradingError
+from unrolled.common import scopes
+from unrolled.common.files import ROOT
+from unrolled.grading.model import GradingError
 
 EXERCISE, CHECK, QUESTION = "exercise", "check", "question"
 HEADING = re.compile(r"^(?=## )", re.MULTILINE)

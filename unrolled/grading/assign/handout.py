@@ -19,10 +19,10 @@ from packaging.requirements import Requirement
 
 from unrolled import exercises
 from unrolled.authoring import notebooks, release
-from unrolled.authoring.notebooks import ROOT
-
-from .model import GradingError
-from .notebook import lab_notebook, lab_path, select
+from unrolled.common.code import imported
+from unrolled.common.files import ROOT, write_atomically
+from unrolled.grading.assign.lab_notebook import lab_notebook, lab_path, select
+from unrolled.grading.model import GradingError
 
 # rooms of the package, and files in it, that a student does not need
 LEFT_OUT = ("authoring", "grading", "__main__.py", "__pycache__")
@@ -31,7 +31,7 @@ ALWAYS = {"jupyterlab"}
 LAB_MODULE = re.compile(r"lab\d\d\.py")
 
 _templates = Environment(
-    loader=PackageLoader("unrolled.grading"),
+    loader=PackageLoader("unrolled.grading.assign"),
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
@@ -73,7 +73,7 @@ def write_nbgrader(assignment, course, force=False, book=None, root=ROOT):
     config = course / "nbgrader_config.py"
     text = _templates.get_template("nbgrader_config.py.jinja").render(config=release.CONFIG)
     if not config.exists():
-        notebooks.write_atomically(config, text)
+        write_atomically(config, text)
     elif config.read_text(encoding="utf-8") != text:
         says.append(f"{config} was there and stays as it is; it has to set ClearSolutions as ours")
     return says
@@ -145,14 +145,8 @@ def _copy_package(target, lab, root):
 
 def _imported(sources):
     """Top-level names of imported modules, without ours and the standard library's."""
-    found = set()
-    for source in sources:
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.Import):
-                found |= {alias.name.partition(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                found.add(node.module.partition(".")[0])
-    return found - sys.stdlib_module_names - {"unrolled"}
+    names = {name for source in sources for name in imported(ast.parse(source))}
+    return {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"unrolled", ""}
 
 
 def _closure(names, locked):

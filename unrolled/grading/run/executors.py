@@ -15,8 +15,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
-from . import kit
-from .model import GradingError
+from unrolled.grading.model import GradingError
+from unrolled.grading.run import kit
 
 TRIES = 2
 

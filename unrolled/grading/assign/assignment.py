@@ -10,8 +10,7 @@ from textwrap import dedent
 import yaml
 
 from unrolled import exercises
-
-from .model import Assignment, GradingError, Limits
+from unrolled.grading.model import Assignment, GradingError, Limits
 
 KEYS = (
     *("lab", "name", "exercises", "questions", "due", "secret", "secret_file", "variants"),

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from . import scopes
-from .model import Cell, Ending
-from .notebook import CHECK, EXERCISE, QUESTION, role
-from .reading import LARGEST_CELL
+from unrolled.common import scopes
+from unrolled.grading.assign.lab_notebook import CHECK, EXERCISE, QUESTION, role
+from unrolled.grading.intake.reading import LARGEST_CELL
+from unrolled.grading.model import Cell, Ending
 
 DEFINITION = re.compile(r"^(?:async\s+)?def\s+(\w+)\s*\(", re.MULTILINE)
 CELL_MAGIC = re.compile(r"\s*%%(\w+)[^\n]*\n?")

@@ -1,0 +1,19 @@
+"""What the site generates: slide map, errata, glossary, course plan, the diagram of the chapters,
+and in each chapter the margin notes that lead back to the slides.
+
+Part of the site's Sphinx extension. All of it is read from data and code at build time, so that
+none of it can drift.
+"""
+
+from unrolled.authoring.pages import diagram, generated, glossary, links, plan, slide_map
+
+GENERATED = ("chapters/index", "chapters/slides", "chapters/errata", "chapters/notation")
+
+
+def setup(app):
+    for part in (diagram, generated, glossary, links, plan, slide_map):
+        part.setup(app)
+    app.connect(
+        "env-get-outdated", lambda app, env, *_: [p for p in GENERATED if p in env.all_docs]
+    )
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

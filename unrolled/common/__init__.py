@@ -1,0 +1,1 @@
+"""Below all rooms: files, code, YAML and prose. It imports nothing of ours."""

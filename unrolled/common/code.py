@@ -1,0 +1,62 @@
+"""Python read as a tree: what it imports, and which files of the package it reaches so."""
+
+import ast
+from pathlib import Path
+
+PACKAGE = "unrolled"
+
+
+def imported(tree, package=()):
+    """The dotted names that a syntax tree may import: "a.b" for `import a.b`, and "a" and "a.b" for
+    `from a import b`, where b may be a module or not.
+
+    package: the parts of the package that the code is a module of, for its relative imports.
+    """
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            base = ".".join([*above, *filter(None, [node.module])])
+            names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def chapters_and_rooms(trees):
+    """The modules and rooms directly in the package that syntax trees import."""
+    names = {name for tree in trees if tree for name in imported(tree)}
+    parts = (name.split(".") for name in names)
+    return {part[1] for part in parts if part[0] == PACKAGE and len(part) > 1}
+
+
+def reached(code, root):
+    """The package's files which `code` reaches by imports, directly or through other modules."""
+    package = Path(root, PACKAGE)
+    found, todo = set(), _files(code, root, None)
+    while todo:
+        path = todo.pop()
+        if path in found:
+            continue
+        found.add(path)
+        if path.suffix == ".py":
+            todo |= _files(path.read_text("utf-8"), root, path.parent)
+            if path.parent != package:  # a room: its modules may read the data that lie there
+                todo |= {file for file in path.parent.iterdir() if file.suffix not in (".py", "")}
+    return found
+
+
+def _files(code, root, folder):
+    """Files of the package that `code`, a module in `folder`, imports."""
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:  # a magic: what it reaches cannot be told, so everything counts
+        return set(Path(root, PACKAGE).rglob("*.py"))
+    files = set()
+    for name in imported(tree, folder.relative_to(root).parts if folder else ()):
+        parts = name.split(".")
+        if parts[0] == PACKAGE:
+            for end in range(1, len(parts) + 1):
+                place = Path(root).joinpath(*parts[:end])
+                files |= {place / "__init__.py", place.with_suffix(".py")}
+    return {path for path in files if path.is_file()}

@@ -1,0 +1,1 @@
+"""From what a run gave to marks; nothing here runs a student's code."""

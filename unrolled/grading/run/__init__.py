@@ -1,0 +1,1 @@
+"""A student's code in a sandbox: processes, limits, and what passes between them."""

@@ -1,0 +1,1 @@
+"""What people are told: tables, feedback, the class page, the sheets for marking by hand."""
