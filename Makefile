@@ -35,8 +35,8 @@ studies: ready ## run the long computations whose results the pages plot (AGAIN=
 sync: ready ## regenerate the package from the chapters, and the labs from the solutions
 	@$(AUTHOR) sync
 
-lock: ready ## compile pyproject.toml to requirements.txt
-	@$(AUTHOR) lock
+lock: ready ## compile pyproject.toml to requirements.txt (UPGRADE=1: newest versions; UPGRADE=package)
+	@$(AUTHOR) lock $(if $(UPGRADE),--upgrade $(UPGRADE))
 
 clean: ## remove everything that was built, the environment too
 	rm -rf .venv _build .pytest_cache .ruff_cache .hypothesis .benchmarks *.egg-info

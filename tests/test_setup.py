@@ -6,13 +6,16 @@ import subprocess
 import sys
 import tomllib
 from importlib.metadata import distributions
+from itertools import chain
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from unrolled.authoring import bootstrap, checks
+from unrolled.authoring import bootstrap, checks, lock
+from unrolled.authoring.__main__ import main
 from unrolled.authoring.notebooks import ROOT
 
 
@@ -28,9 +31,12 @@ def test_lock_holds_what_pyproject_asks_for():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lines = (ROOT / "requirements.txt").read_text().split("\n")
     locked = dict(line.split("==") for line in lines if "==" in line)
-    for text in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
-        wanted = Requirement(text)
-        assert wanted.specifier.contains(locked[wanted.name]), f"{text}: run make lock"
+    extras = project["optional-dependencies"].values()
+    for wanted in map(Requirement, [*project["dependencies"], *chain.from_iterable(extras)]):
+        if wanted.name == project["name"]:  # an extra that takes in others
+            assert wanted.extras <= project["optional-dependencies"].keys()
+            continue
+        assert wanted.specifier.contains(locked[wanted.name]), f"{wanted}: run make lock"
 
 
 def test_lock_installs_on_the_oldest_python_we_promise():
@@ -40,6 +46,33 @@ def test_lock_installs_on_the_oldest_python_we_promise():
     wanted = {d.name: d.metadata.get("Requires-Python") for d in distributions()}
     too_new = {k: v for k, v in wanted.items() if v and not SpecifierSet(v).contains(oldest)}
     assert not too_new, "hold these back in pyproject.toml, then run make lock"
+
+
+@pytest.mark.parametrize(
+    ("asked", "option"),
+    [("", []), ("1", ["--upgrade"]), ("numpy, six", ["--upgrade-package=numpy", "six"])],
+)
+def test_lock_raises_what_is_asked_for_and_says_what_changed(tmp_path, monkeypatch, asked, option):
+    def compiled(command, **options):
+        (output,) = (part for part in command if part.startswith("--output-file="))
+        Path(output.partition("=")[2]).write_text(
+            "numpy==2.5.0+cpu\nrich==15.0.0\nunrolled @ file:///here\n"
+        )
+        given = " ".join(part for part in command if "--upgrade" in part)
+        assert all(part in given for part in option)
+        assert bool(given) == bool(option)
+        return subprocess.CompletedProcess(command, 0)
+
+    (tmp_path / "requirements.txt").write_text("numpy==2.4.6\nsix==1.0\n")
+    monkeypatch.setattr(lock.subprocess, "run", compiled)
+    result = CliRunner().invoke(main, ["--root", str(tmp_path), "lock", "--upgrade", asked])
+    assert result.output == "numpy 2.4.6 → 2.5.0\nrich 15.0.0 is new\nsix 1.0 is gone\n"
+    assert (tmp_path / "requirements.txt").read_text() == "numpy==2.5.0\nrich==15.0.0\n"
+    result = CliRunner().invoke(main, ["--root", str(tmp_path), "lock"])
+    assert "nothing changed" in result.output or option
+    result = CliRunner().invoke(main, ["--root", str(tmp_path), "lock", "--upgrade", "nmupy"])
+    assert result.exit_code == 1
+    assert "no package nmupy" in result.output
 
 
 @pytest.fixture

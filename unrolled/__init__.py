@@ -2,3 +2,5 @@
 
 Every module directly in this package is generated from the chapter of the same name.
 """
+
+__version__ = "0.1.0"

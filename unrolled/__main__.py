@@ -3,7 +3,12 @@
 import sys
 from pathlib import Path
 
-import click
+from unrolled import __version__
+
+try:
+    import click
+except ModuleNotFoundError:
+    sys.exit("for instructors: install Unrolled with its extra, as in unrolled[instructors]")
 
 from unrolled.grading.model import GradingError
 
@@ -29,6 +34,7 @@ class Desk(click.Group):
 
 
 @click.group(cls=Desk, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="unrolled", message="%(prog)s %(version)s")
 def main():
     """Hand out a lab, grade what comes back, report the marks.
 

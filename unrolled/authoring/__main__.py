@@ -144,13 +144,21 @@ def studies(root, again):
 
 
 @main.command()
-@click.option("--upgrade", is_flag=True, help="To the newest versions that fit.")
+@click.option(
+    "--upgrade",
+    default="",
+    metavar="WHAT",
+    help="Packages to raise, by commas; 1 or all: every one.",
+)
 @click.pass_obj
 def lock(root, upgrade):
-    """Compile pyproject.toml to requirements.txt."""
+    """Compile pyproject.toml to requirements.txt, and say what changed."""
     from unrolled.authoring.lock import compile_lock
 
-    compile_lock(root, upgrade)
+    names = [name.strip() for name in upgrade.split(",") if name.strip()]
+    changed = compile_lock(root, ["all" if name == "1" else name for name in names])
+    for line in changed or ["requirements.txt: nothing changed"]:
+        click.echo(line)
 
 
 if __name__ == "__main__":

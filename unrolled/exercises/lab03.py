@@ -267,7 +267,8 @@ IIR = Exercise(
     cases=_iir_cases,
     shapes={"x": "T", "beta": "p+1", "alpha": "p"},
     returns={"y": "a float64 array (T,)"},
-    reference=Source("scipy.signal.lfilter", _iir_by_scipy),
+    reference=Source("the difference equation, term by term", _iir),
+    oracle=Source("scipy.signal.lfilter", _iir_by_scipy),
     misconceptions=(
         Misconception(
             "feedback with the wrong sign",

@@ -8,7 +8,6 @@ from pathlib import Path
 from pydoc_data.topics import topics
 
 import numpy as np
-from babel import Locale
 from matplotlib import cbook
 
 EEG_RATE = 80.0  # samples per second: matplotlib's gallery plots the 800 samples over 10 s
@@ -34,9 +33,12 @@ def digits():
     """Handwritten digits: images (1797, 1, 8, 8), float64 in [0, 1], and labels (1797,), int64.
 
     Source: the test part of the Optical Recognition of Handwritten Digits data (UCI), as
-    shipped with scikit-learn.
+    shipped with scikit-learn. Raises ModuleNotFoundError without it.
     """
-    from sklearn.datasets import load_digits  # takes a second, and most pages need no digits
+    try:
+        from sklearn.datasets import load_digits  # takes a second, and most pages need no digits
+    except ModuleNotFoundError:
+        raise _missing("scikit-learn", "the digits") from None
 
     bunch = load_digits()
     return bunch.images[:, None] / 16.0, bunch.target.astype(np.int64)
@@ -49,10 +51,16 @@ def names(languages=LANGUAGES):
     label k stands for `languages[k]`; sorted, so that a seed gives the same split everywhere.
     Names that two of the languages share are left out. Source: Unicode CLDR, through Babel.
 
-    Raises ValueError when a language is named twice, is unknown to CLDR, or is alone.
+    Raises ValueError when a language is named twice, is unknown to CLDR, or is alone, and
+    ModuleNotFoundError without Babel.
     """
     if len(languages) < 2 or len(set(languages)) != len(languages):
         raise ValueError(f"languages: two or more different codes expected, got {languages!r}")
+    try:
+        from babel import Locale
+    except ModuleNotFoundError:
+        raise _missing("Babel", "the names") from None
+
     owners = {}
     for label, code in enumerate(languages):
         try:
@@ -64,6 +72,14 @@ def names(languages=LANGUAGES):
                 owners.setdefault(name, set()).add(label)
     unique = sorted((name, labels.pop()) for name, labels in owners.items() if len(labels) == 1)
     return [name for name, _ in unique], np.array([label for _, label in unique])
+
+
+def _missing(distribution, data):
+    """The error for data of the extra `data`, in one line that says how to get them."""
+    return ModuleNotFoundError(
+        f"{data} come with {distribution}: `pip install {distribution}`, or install Unrolled with "
+        "its extra `data`, as in unrolled[data]"
+    )
 
 
 def python_docs():

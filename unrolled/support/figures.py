@@ -4,6 +4,7 @@ Colours are semantic: the site replaces each hex of `COLOURS` in a figure by a c
 its light or dark mode, so figures use these and no others.
 """
 
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
-from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 STYLE = Path(__file__).with_name("unrolled.mplstyle")
 
@@ -35,7 +35,10 @@ SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, PAPER, ORANGE])
 def use():
     """Give a notebook the book's style and vector figures, the same bytes on every run."""
     plt.style.use(STYLE)
-    set_matplotlib_formats("svg", metadata={"Date": None, "Creator": None})
+    with suppress(ModuleNotFoundError):  # it comes with IPython; elsewhere there is no output cell
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("svg", metadata={"Date": None, "Creator": None})
 
 
 def axes(rows=1, columns=1, height=2.6, width=7.0, **options):
