@@ -28,12 +28,13 @@ from unrolled.exercises import (
     Status,
     judge,
     judging,
+    lab03,
+    lab08,
     load,
     names,
     numbers,
     run,
 )
-from unrolled.exercises.plain import plain
 
 ROOT = Path(__file__).parents[1]
 SEEDS = range(20)
@@ -124,7 +125,7 @@ def test_misconception_is_caught_and_named(exercise, misconception):
 def test_misconception_is_taken_for_no_other(exercise, misconception):
     for seed in FEWER_SEEDS:
         cases = exercise.draw(seed)
-        got = [plain(misconception.function(*case.values())) for case in cases]
+        got = exercise.results(misconception.function, cases)
         known = [other.name for other in judging.recognise(exercise, cases, got)]
         assert known == [misconception.name], f"seed {seed}"
 
@@ -162,6 +163,33 @@ def test_sections_are_headings_of_the_chapter(lab, exercise):
     headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
     sections = {exercise.section, *(m.section for m in exercise.misconceptions)} - {None}
     assert sections <= set(headings)
+
+
+def test_weights_by_hand_do_what_their_statements_say():
+    count, latch = LABS["lab03"].exercises["count_modulo"], LABS["lab08"].exercises["latch"]
+    for case in count.draw():
+        (counted,) = count.results(count.reference.function, [case])
+        np.testing.assert_array_equal(counted, np.cumsum(lab03.bits(**case)) % case["k"])
+    for case in latch.draw():
+        (held,) = latch.results(latch.reference.function, [case])
+        x, last = lab08.latch_inputs(**case), np.zeros(2)
+        for t, x_t in enumerate(x):
+            last = np.where(x_t[:, case["mark"]] == 1, np.tanh(x_t[:, case["value"]]), last)
+            np.testing.assert_allclose(held[t + 1, :, 0], last, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        (lambda k: np.zeros((2, 1)), "Expected are 4 arrays: return W_i, W_h, b, W_o."),
+        (lambda k: (np.ones((1, 2)), *lab03.COUNT.reference.function(k)[1:]), "`W_i` has shape"),
+        (lambda k: (1j * np.ones((2, 1)), *lab03.COUNT.reference.function(k)[1:]), "real numbers"),
+    ],
+)
+def test_weights_that_cannot_be_run_are_told_why(weights, words):
+    result = verdict(lab03.COUNT, weights)
+    assert result.status is Status.WRONG_SHAPE
+    assert words in repr(result)
 
 
 @pytest.mark.parametrize("lab", names())

@@ -139,24 +139,14 @@ def by_two_questions(kind, x):
 
 
 # --------------------------------------------------------------------------- counting
-def by_remainder(x, k):
-    return np.cumsum(x) % k
-
-
-def by_other_weights(x, k):
-    """Three units: the lamp's idea, with the second unit's fall split in two."""
-    W_o = np.array([1.0, -k, 0.0])
-    W_i, W_h, b = np.ones((3, 1)), np.tile(W_o, (3, 1)), np.array([0.0, 1.0 - k, -k])
-    h, _ = rnn_forward(x[:, None, None], None, W_i, W_h, b, "relu")
-    return h[1:, 0] @ W_o
-
-
-def by_scaled_units(x, k):
+def by_scaled_units(k):
     """A second unit k times as loud, taken away once."""
-    W_h = np.array([[1.0, -1.0], [k, -k]])
-    W_i, b = np.array([[1.0], [k]]), np.array([0.0, k * (1.0 - k)])
-    h, _ = rnn_forward(x[:, None, None], None, W_i, W_h, b, "relu")
-    return h[1:, 0, 0] - h[1:, 0, 1]
+    return [[1.0], [k]], [[1.0, -1.0], [k, -k]], [0.0, k * (1.0 - k)], [[1.0, -1.0]]
+
+
+def by_units_exchanged(k):
+    """In ints: the unit that takes away comes first."""
+    return np.ones((2, 1), int), np.array([[-k, 1]] * 2), np.array([1 - k, 0]), np.array([[-k, 1]])
 
 
 ALTERNATIVES = {
@@ -166,5 +156,5 @@ ALTERNATIVES = {
     "unfold_linear": (by_powers, by_reduce, by_halves),
     "last_states": (by_picking, by_one_sequence_after_another, by_steps_that_shrink),
     "reach": (by_a_matrix, by_two_questions),
-    "count_modulo": (by_remainder, by_other_weights, by_scaled_units),
+    "count_modulo": (by_scaled_units, by_units_exchanged),
 }

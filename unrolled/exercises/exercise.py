@@ -67,6 +67,8 @@ class Exercise:
     time_limit: seconds for all cases together
     section:    the chapter's section the exercise follows from, exactly as in its heading
     points:     the one place where they are set
+    carry_out:  f(plain value, **case) -> what is compared, where the answer is weights, which the
+                check runs; CannotRun where it cannot
     """
 
     name: str
@@ -80,6 +82,7 @@ class Exercise:
     oracle: Source | None = None
     tolerance: float = 1e-9
     time_limit: float = 10.0
+    carry_out: Callable | None = None
 
     def __post_init__(self):
         _require_name_and_points("exercise", self.name, self.points)
@@ -110,17 +113,25 @@ class Exercise:
 
         Raises RuntimeError when oracle and reference disagree: one of them has been tampered with.
         """
-        ours = [plain(self.reference.function(*case.values())) for case in cases]
+        ours = self.results(self.reference.function, cases)
         if self.oracle is None:
             return ours, self.reference.name
         try:
-            theirs = [plain(self.oracle.function(*case.values())) for case in cases]
+            theirs = self.results(self.oracle.function, cases)
         except ImportError:
             return ours, self.reference.name
         for one, other in zip(ours, theirs, strict=True):
             if compare(one, other, self.tolerance) is not None:
                 raise RuntimeError(f"{self.oracle.name} and {self.reference.name} disagree")
         return theirs, self.oracle.name
+
+    def results(self, function, cases):
+        """What is compared of a function of ours, for each case."""
+        return [self.result(plain(function(*case.values())), case) for case in cases]
+
+    def result(self, value, case):
+        """What is compared of a plain value; raises CannotRun where it cannot be carried out."""
+        return value if self.carry_out is None else plain(self.carry_out(value, **case))
 
 
 def numbers(rng, *shape):

@@ -21,6 +21,7 @@ from numpy import (
 
 from .plain import NotPlain, plain, stacked
 from .verdict import Entry, Status, Verdict
+from .weights import CannotRun
 
 NEARLY = 1e-4  # relative error of what is more likely rounded than wrong
 SHOWN = 6  # entries of an array in a table, or of a small argument in a line
@@ -53,6 +54,10 @@ def judge(exercise, cases, outcome):
     except NotPlain as error:
         says = f"It returned {error}."
         return Verdict(exercise.name, Status.WRONG_TYPE, exercise.points, (says,))
+    try:
+        values = [exercise.result(value, case) for value, case in zip(values, cases, strict=True)]
+    except CannotRun as error:
+        return Verdict(exercise.name, Status.WRONG_SHAPE, exercise.points, (str(error),))
     got = [_arranged(value, right) for value, right in zip(values, expected, strict=True)]
     differences = [
         compare(one, right, exercise.tolerance, exercise.returns)
@@ -88,7 +93,7 @@ def recognise(exercise, cases, got, part=None):
     """
 
     def gives(misconception, case, answer):
-        value = plain(misconception.function(*case.values()))
+        (value,) = exercise.results(misconception.function, [case])
         value = value if part is None else value[part]
         return compare(answer, value, exercise.tolerance) is None
 

@@ -6,10 +6,11 @@ are missing. The wrong ones are written as plainly as a student would write them
 
 import numpy as np
 
-from unrolled.unfolding import elman_forward, relu, rnn_forward, sigmoid
+from unrolled.unfolding import elman_forward, readout, rnn_forward, sigmoid
 
 from .exercise import Exercise, Misconception, Question, Source, numbers
 from .lab import Lab
+from .weights import as_weights
 
 SQUASHING = "The activation functions"
 STEP = "The simple transition"
@@ -654,22 +655,30 @@ PROBE = Exercise(
 
 # --------------------------------------------------------------------------- counting modulo k
 def _count_cases(rng):
-    cases = [{"x": np.ones(2 * k + 1), "k": k} for k in (2, 3)]
-    for k in (2, 3, 4, 5, 7):
-        x = rng.integers(0, 2, 6 * k).astype(float)
-        x[:2] = 1
-        cases.append({"x": x, "k": k})
-    return [*cases, {"x": np.append(1.0, rng.integers(0, 2, 400)), "k": 6}]
+    return [{"k": k} for k in (2, 3, *map(int, rng.permutation(np.arange(4, 14))[:4]))]
 
 
-def _counter(x, first, second, factor, start=0.0):
-    """s = relu(n + first) + factor · relu(n + second) at every step, with n = s + x."""
-    s, states = start, []
-    for x_t in x:
-        n = s + x_t
-        s = relu(n + first) + factor * relu(n + second)
-        states.append(s)
-    return np.array(states)
+def bits(k):
+    """The bits that the check counts modulo k: 2k + 1 ones, then zeros and ones: (T,)."""
+    return np.append(np.ones(2 * k + 1), np.random.default_rng(k).integers(0, 2, 10 * k + 300))
+
+
+def _run_counter(weights, k):
+    W_i, W_h, b, W_o = as_weights(weights, W_i=(2, 1), W_h=(2, 2), b=(2,), W_o=(1, 2))
+    with np.errstate(over="ignore", invalid="ignore"):
+        h, _ = rnn_forward(bits(k)[:, None, None], None, W_i, W_h, b, "relu")
+        return readout(h[1:], W_o)[0][:, 0, 0]
+
+
+def _counter(first=0.0, second=lambda k: 1.0 - k, factor=lambda k: -k, heard=1.0):
+    """Weights with s = relu(n + first) + factor · relu(n + second) and n = s + heard · x."""
+
+    def weights(k):
+        W_o = np.array([[1.0, factor(k)]])
+        start = second(k) if first is None else first
+        return np.full((2, 1), heard), np.repeat(W_o, 2, axis=0), np.array([start, second(k)]), W_o
+
+    return weights
 
 
 COUNT = Exercise(
@@ -677,58 +686,57 @@ COUNT = Exercise(
     points=4,
     section=LAMP,
     cases=_count_cases,
-    shapes={"x": "T"},
-    returns={"s": "a float64 array (T,)"},
-    reference=Source("cumsum and remainder", lambda x, k: np.cumsum(x) % k),
+    shapes={},
+    returns={
+        "W_i": "a float64 array (2, 1)",
+        "W_h": "a float64 array (2, 2)",
+        "b": "a float64 array (2,)",
+        "W_o": "a float64 array (1, 2)",
+    },
+    reference=Source("our own weights", _counter()),
+    carry_out=_run_counter,
     misconceptions=(
         Misconception(
             "never wraps",
-            lambda x, k: np.cumsum(x),
+            _counter(factor=lambda k: 0.0),
             "It counts, and never goes back to 0. A second unit has to wake up when n reaches k, "
-            "and take k away.",
+            "and take k away. For that it has to hear n, as the first does: both rows of W_h are "
+            "the row of W_o.",
         ),
         Misconception(
             "wakes one too late",
-            lambda x, k: _counter(x, 0, -k, -k),
+            _counter(second=lambda k: -k),
             "The second unit wakes too late: relu(n - k) is still 0 at n = k, so k itself "
             "appears among your numbers. It has to be 1 there.",
         ),
         Misconception(
             "takes away one too few",
-            lambda x, k: _counter(x, 0, 1 - k, 1 - k),
+            _counter(factor=lambda k: 1 - k),
             "At n = k the second unit is 1 and takes k - 1 away, so 1 remains. The first unit "
             "says k there: take k.",
         ),
         Misconception(
-            "parity for every k",
-            lambda x, k: np.cumsum(x) % 2,
-            "These are the weights of the lamp: the count modulo 2. They depend on k in two "
-            "places, a bias and a recurrent weight.",
-        ),
-        Misconception(
             "counts zeros",
-            lambda x, k: np.cumsum(1 - x) % k,
+            _counter(first=1.0, second=lambda k: 2.0 - k, heard=-1.0),
             "It counts the zeros. The input weight has to add x, not to take it away.",
         ),
         Misconception(
-            "starts at one",
-            lambda x, k: (np.cumsum(x) + 1) % k,
-            "The count is one ahead. The state before the first bit is zero: look at the biases, "
-            "or at which states are read out.",
-            section=BASE,
-        ),
-        Misconception(
-            "one step late",
-            lambda x, k: np.append(0.0, (np.cumsum(x) % k)[:-1]),
-            "The count comes one step late: h[0] is the state before the first bit. Read out "
-            "h[1:].",
-            section=BASE,
-        ),
-        Misconception(
             "stops at k - 1",
-            lambda x, k: np.minimum(np.cumsum(x), k - 1.0),
+            _counter(factor=lambda k: -1.0),
             "It counts to k - 1 and stays there. relu(n) - relu(n - (k - 1)) makes a ceiling; "
             "for a return to 0 the second unit needs a larger weight.",
+        ),
+        Misconception(
+            "kinks of the lamp",
+            _counter(second=lambda k: -1.0, factor=lambda k: -2.0),
+            "These are the numbers for k = 2, whatever k is. They depend on k in two places, a "
+            "bias and a weight.",
+        ),
+        Misconception(
+            "both units with the kink",
+            _counter(first=None),
+            "Both units have their kink at n = k - 1. The first one is to be n itself: its bias is "
+            "0.",
         ),
     ),
 )

@@ -10,6 +10,7 @@ from unrolled.unfolding import sigmoid
 
 from .exercise import Exercise, Misconception, Question, Source
 from .lab import Lab
+from .weights import as_weights
 
 MERGING = "Forward: merging h and c"
 PAPERS = "Two forms, two senses, three papers"
@@ -534,34 +535,43 @@ CONVERT = Exercise(
 
 # --------------------------------------------------------------------------- weights by hand
 def _latch_cases(rng):
-    cases = []
-    for T, B in [(2, 1), (3, 1), (4, 2), (7, 3), (12, 2)]:
-        marks = rng.integers(0, 2, (T, B)) * 1.0
-        marks[rng.integers(1, T), :] = 0.0  # a step at which all hold
-        marks[0, 0] = 1.0
-        if B > 1:
-            marks[0, 1] = 0.0  # a row that starts without a mark
-        cases.append({"x": np.stack([_few(rng, T, B) / 2, marks], axis=-1)})
-    return cases
+    # the mark in the last place, in the first, and both somewhere among others
+    cases = [(2, 0, 1), (2, 1, 0), (3, 2, 0)]
+    for D in (4, 5, 6):
+        value, mark = rng.permutation(D)[:2]
+        cases.append((D, int(value), int(mark)))
+    return [dict(zip(("D", "value", "mark"), case, strict=True)) for case in cases]
 
 
-def _latch(z=(0.0, -1e3), b_z=5e2, n=(1.0, 0.0), W_n=0.0):
-    """gru_forward with one unit: weights of z and n from (value, mark), and a bias."""
+def latch_inputs(D, value, mark):
+    """The sequences on which the check runs a latch: (9, 2, D).
 
-    def answer(x):
-        W_i = np.array([(0.0, 0.0), z, n])
-        W_h, b = np.array([[0.0], [0.0], [W_n]]), np.array([1e3, b_z, 0.0])
-        return gru_forward(x, None, W_i, W_h, b, np.zeros(1))[0]
+    The first begins with a mark, the second without; both hold for several steps. Every place
+    but that of the mark holds numbers between -2 and 2.
+    """
+    x = np.random.default_rng(D + 10 * value + 100 * mark).uniform(-2, 2, (9, 2, D))
+    x[:, 0, mark] = [1, 0, 0, 1, 1, 0, 0, 0, 1]
+    x[:, 1, mark] = [0, 0, 1, 0, 1, 0, 0, 0, 0]
+    return x
+
+
+def _run_latch(weights, D, value, mark):
+    shapes = {"W_i": (3, D), "W_h": (3, 1), "b": (3,), "b_n": (1,)}
+    with np.errstate(over="ignore", invalid="ignore"):
+        return gru_forward(latch_inputs(D, value, mark), None, *as_weights(weights, **shapes))[0]
+
+
+def _latch(z=-1e3, b_z=5e2, n=1.0, n_mark=0.0, W_n=0.0, rows=(0, 1, 2), swapped=False):
+    """Weights of one unit: z reads the mark with weight z, n the value with weight n."""
+
+    def answer(D, value, mark):
+        value, mark = (mark, value) if swapped else (value, mark)
+        W_i, W_h, b = np.zeros((3, D)), np.array([[0.0], [0.0], [W_n]]), np.array([0.0, b_z, 0.0])
+        W_i[1, mark], W_i[2, value], W_i[2, mark] = z, n, n_mark
+        order = list(rows)
+        return W_i[order], W_h[order], b[order], np.zeros(1)
 
     return answer
-
-
-def _latch_by_loop(x):
-    h = np.zeros((len(x) + 1, x.shape[1], 1))
-    for t, step in enumerate(x):
-        for i, (value, mark) in enumerate(step):
-            h[t + 1, i] = np.tanh(value) if mark else h[t, i]
-    return h
 
 
 LATCH = Exercise(
@@ -569,13 +579,19 @@ LATCH = Exercise(
     points=3,
     section=MERGING,
     cases=_latch_cases,
-    shapes={"x": "T B 2"},
-    returns={"h": "a float64 array (T + 1, B, 1)"},
-    reference=Source("a loop that remembers", _latch_by_loop),
+    shapes={},
+    returns={
+        "W_i": "a float64 array (3, D)",
+        "W_h": "a float64 array (3, 1)",
+        "b": "a float64 array (3,)",
+        "b_n": "a float64 array (1,)",
+    },
+    reference=Source("our own weights", _latch()),
+    carry_out=_run_latch,
     misconceptions=(
         Misconception(
             "gate reversed",
-            _latch(z=(0.0, 1e3), b_z=-5e2),
+            _latch(z=1e3, b_z=-5e2),
             "It keeps where there is a mark and replaces where there is none. z = 1 keeps, so a "
             "mark has to push z towards 0.",
         ),
@@ -586,8 +602,14 @@ LATCH = Exercise(
             "is lost each step. The bias has to hold z at 1.",
         ),
         Misconception(
+            "mark does not win",
+            _latch(z=-5e2),
+            "At a mark the pre-activation of z is 0, so z is one half and the new value is mixed "
+            "with the old one. The weight on the mark has to outweigh the bias, and by far.",
+        ),
+        Misconception(
             "soft gate",
-            _latch(z=(0.0, -10.0), b_z=5.0),
+            _latch(z=-10.0, b_z=5.0),
             "The gate is nearly closed: σ(5) = 0.993. At every step a little leaks. Make its "
             "weights larger, until σ is 0 or 1 to the last digit.",
         ),
@@ -599,9 +621,21 @@ LATCH = Exercise(
         ),
         Misconception(
             "mark in the candidate",
-            _latch(n=(1.0, 1.0)),
+            _latch(n_mark=1.0),
             "The candidate adds the mark to the value: at a mark it is tanh(value + 1). Only the "
             "gate should see the mark.",
+        ),
+        Misconception(
+            "gate in the row of r",
+            _latch(rows=(1, 0, 2)),
+            "The weights of the gate stand in the first row, which is r's. The rows are r, z, n; "
+            "it is z that keeps or replaces.",
+        ),
+        Misconception(
+            "value and mark exchanged",
+            _latch(swapped=True),
+            "The gate reads the value and the candidate the mark. `value` and `mark` say in which "
+            "column of W_i each belongs.",
         ),
     ),
 )
