@@ -18,7 +18,7 @@ from submissions import IMPORTS, answers, assignment, submission
 
 from unrolled.exercises import load
 from unrolled.grading.assign import seeds
-from unrolled.grading.judge.grade import Job, examine, grade
+from unrolled.grading.judge.grade import Job, examine, examined, grade
 from unrolled.grading.model import Cell, Ending, GradingError, Limits
 from unrolled.grading.run import executors, sandbox
 from unrolled.grading.store import results
@@ -347,12 +347,19 @@ def test_fingerprints_ignore_names_and_layout():
 
 
 # --------------------------------------------------------------------------- without bubblewrap
-def test_without_bubblewrap_it_works_and_says_so(tmp_path, monkeypatch):
+def test_without_bubblewrap_nothing_is_run_unless_it_is_asked_for(tmp_path, monkeypatch):
     monkeypatch.setattr(sandbox, "kind", lambda: sandbox.LIMITS_ONLY)
+    monkeypatch.setattr(sandbox, "why_limited", lambda: "bubblewrap is not installed.")
     limits = Limits(time_factor=0.05)
     endless = Cell("def causal_conv(x, m, dilation):\n    while True:\n        pass", "causal_conv")
+    marker = Cell(f"open({str(tmp_path / 'by-hand.json')!r}, 'w').close()")
     given = assignment(LAB, ("correlate", "causal_conv"), limits=limits)
-    handed = submission("a", (IMPORTS, right(), endless))
-    (result,) = grade(given, [handed], tmp_path)
+    handed = submission("a", (IMPORTS, marker, right(), endless))
+    with pytest.raises(GradingError, match=r"bubblewrap is not installed.*--unconfined"):
+        grade(given, [handed], tmp_path)
+    with pytest.raises(GradingError, match="there is no sandbox here"):
+        examined(Job(given), handed)  # as on a worker of a cluster
+    assert list(tmp_path.iterdir()) == []
+    (result,) = grade(given, [handed], tmp_path, unconfined=True)
     assert [mark.ending for mark in result.marks] == [Ending.PASSED, Ending.TIMED_OUT]
     assert result.sandbox == "limits only"

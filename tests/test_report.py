@@ -221,7 +221,7 @@ def test_the_class_page(out):
     page = (out / "class.html").read_text()
     text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
     assert "6 students, 20 points" in text
-    assert "Not all submissions ran in a full sandbox. For 1 of them" in text
+    assert "not all submissions ran in a full sandbox. For 1 of them" in text
     assert "2 flipped filter correlate Convolution or correlation?" in text
     assert "1 one step late causal_conv" in text
     assert text.index("2 flipped filter") < text.index("1 one step late")

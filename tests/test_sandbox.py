@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import platform
+import subprocess
 import sys
 import time
 import types
@@ -20,8 +21,9 @@ from submissions import ROOT
 
 from unrolled.exercises import load, names
 from unrolled.grading.model import Ending, GradingError, Limits
-from unrolled.grading.run import confine, kit, sandbox, wire
+from unrolled.grading.run import confine, kit, sandbox, scratch, visible, wire
 from unrolled.grading.run.sandbox import Sandbox, Stop
+from unrolled.grading.run.visible import site_folders
 
 DTYPES = ["?", "i1", "i8", "u4", "f2", "f4", "f8", "c16"]
 bubblewrapped = pytest.mark.skipif(
@@ -193,15 +195,168 @@ def test_time_is_what_it_computes():
 
 @bubblewrapped
 def test_a_package_inside_a_folder_that_is_shown_is_covered(monkeypatch, tmp_path):
-    """As where it is installed among the libraries, labs and all."""
-    library, results = tmp_path / "site-packages", tmp_path / "site-packages" / "results"
-    package = library / "unrolled"
+    """As where it is installed among the libraries, labs and all; under another name, too."""
+    library, link = tmp_path / "site-packages", tmp_path / "link"
+    results, package = library / "results", library / "unrolled"
     for folder in (package, results):
         folder.mkdir(parents=True)
-    monkeypatch.setattr(kit, "PACKAGE", package)
-    covered = sandbox._covered((str(results), "/nowhere"), (str(tmp_path),))
-    assert covered == [str(results), str(package)]
-    assert sandbox._covered((sys.prefix,), (sys.prefix,)) == []  # Python itself stays
+    link.symlink_to(library)
+    monkeypatch.setattr(visible, "_folders", lambda: (str(link), str(library)))
+    covered = visible.covered([package], [str(results), "/nowhere"])
+    assert covered == [
+        *(str(link / "results"), str(link / "unrolled")),
+        *(str(results), str(package)),
+    ]
+
+
+def test_what_belongs_to_python_cannot_be_hidden():
+    library = visible.site_folders()[0]
+    assert visible.covered([library], []) == []
+    with pytest.raises(GradingError, match="move submissions and results elsewhere"):
+        visible.covered([], [library])
+
+
+# --------------------------------------------------------------------------- what can be seen
+SECRETS = (
+    "the-class-secret-nobody-knows",
+    "another student's work",
+    "Misconception(",
+    "marks of everyone",
+)
+WALK = """
+import os, re
+import numpy as np
+
+WANTED = re.compile("|".join(map(re.escape, WANTED)).encode())
+SKIPPED = re.compile(r"[.](so|a|h|o|bin|dat|npy|pkl|gz|pyc|mo|ttf|png|js|map)([.][0-9]+)*$")
+
+
+def walk(number):
+    seen, known = [], set()
+    for folder, inner, files in os.walk("/"):
+        here = os.stat(folder)
+        if (here.st_dev, here.st_ino) in known or folder.startswith("/dev/"):
+            inner.clear()
+            continue
+        known.add((here.st_dev, here.st_ino))
+        if folder in COURSES:
+            seen.append(f"{folder} has {', '.join(sorted(inner + files))}")
+        for name in files:
+            path = os.path.join(folder, name)
+            if SKIPPED.search(name) or not os.path.isfile(path):
+                continue
+            try:
+                with open(path, "rb") as file:
+                    found = WANTED.search(file.read(500_000))
+            except OSError:
+                continue
+            if found:
+                seen.append(f"{path}: {found[0].decode()}")
+    text = chr(10).join(seen).encode()
+    return np.frombuffer(text, np.uint8).astype(int)
+"""
+
+
+def walked(courses, hidden=()):
+    """What an answer finds that reads all it can see: what courses hold, and words in files."""
+    source = f"WANTED, COURSES = {SECRETS!r}, {[*map(str, courses)]!r}\n{WALK}"
+    with Sandbox(Limits(), hidden) as box:
+        assert box.ask(None, 60)["type"] == "ready"
+        said = box.ask({"cells": [[source, "walk"]], "skip": []}, 60)
+        while said["type"] == "cell":
+            said = box.ask(None, 60)
+        answer = box.ask({"exercise": "walk", "cases": [{"number": 0}], "seconds": 600.0}, 300)
+    assert answer["values"], answer
+    return sorted(bytes(answer["values"][0].tolist()).decode().splitlines())
+
+
+def course(folder):
+    """A course folder with all that is to be hidden, below and beside what is Python's."""
+    secret, other, reference, marks = SECRETS
+    for name, text in {
+        "pyvenv.cfg": "home = nowhere",
+        "week1.yml": f"secret: {secret}",
+        "submissions/ada.ipynb": other,
+        "share/nbgrader/exchange/course/inbound/ada/week1.ipynb": other,
+        "solutions/lab01.md": reference,
+        "etc/secret.txt": secret,
+        "bin/notes.txt": secret,
+        "results/marks/ada.json": marks,
+        "gradebook.db": marks,
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / "lib" / visible.VERSION / "site-packages" / "unrolled").mkdir(parents=True)
+    (folder / "lib" / visible.VERSION / "site-packages/unrolled/lab01.py").write_text(reference)
+    return folder
+
+
+@pytest.fixture
+def fresh():
+    """What is remembered of the prefix is forgotten, before and after."""
+    cached = (visible._folders, visible.arguments, visible.site_folders, sandbox.why_limited)
+    for function in cached:
+        function.cache_clear()
+    yield
+    for function in cached:
+        function.cache_clear()
+
+
+@bubblewrapped
+def test_a_course_folder_that_is_pythons_prefix_shows_nothing(fresh, monkeypatch, tmp_path):
+    """`python -m venv .` and `conda create -p .`: the library is shown, and nothing beside it."""
+    venv, conda, real = course(tmp_path / "venv"), course(tmp_path / "conda"), [*site_folders()]
+    monkeypatch.setattr(sys, "prefix", str(venv))
+    monkeypatch.setattr(sys, "base_prefix", str(conda))
+    library = venv / "lib" / visible.VERSION
+    monkeypatch.setattr(visible, "site_folders", lambda: [*real, str(library / "site-packages")])
+    (library / "seen.txt").write_text(SECRETS[1])  # what the walk does find
+    monkeypatch.chdir(venv)
+    found = walked([venv, conda], [str(venv), str(conda / "submissions")])
+    assert found == [
+        *(f"{conda} has lib", f"{venv} has lib, pyvenv.cfg"),
+        f"{library}/seen.txt: {SECRETS[1]}",
+    ]
+
+
+@bubblewrapped
+def test_nothing_that_people_write_to_is_shown():
+    """Among it nbgrader's exchange, /usr/local/share/nbgrader."""
+    for path in ("/usr/local/share", "/usr/share/nbgrader", "/usr/local", "/etc", "/home", "/var"):
+        assert not any(visible.inside(one, path) for one in visible._folders() if one != DEBIANS)
+        assert not any(visible.inside(path, one) for one in visible._folders())
+
+
+DEBIANS = "/etc/alternatives"
+
+
+# --------------------------------------------------------------------------- what is left behind
+LEAVES = """
+import sys, time
+from unrolled.grading.run import kit, scratch
+print(kit.folder(), scratch.make(), flush=True)
+time.sleep(600)
+"""
+
+
+def test_nothing_of_a_killed_run_outlives_the_next(tmp_path, monkeypatch):
+    environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", LEAVES]
+    with (
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as killed,
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as alive,
+    ):
+        left, kept = killed.stdout.readline().split(), alive.stdout.readline().split()
+        killed.kill()
+        killed.wait()
+        assert {str(path) for path in tmp_path.iterdir()} == {*left, *kept}
+        monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path))
+        mine = scratch.make()
+        assert {str(path) for path in tmp_path.iterdir()} == {*kept, str(mine)}
+        alive.kill()
+    scratch.remove(mine)
+    scratch.remove(scratch.make())
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_keeps_bubblewrap_from_working_is_said(monkeypatch):
@@ -215,4 +370,4 @@ def test_a_program_that_is_not_there_is_our_fault(monkeypatch):
     monkeypatch.setattr(sandbox, "kind", lambda: sandbox.LIMITS_ONLY)
     monkeypatch.setattr(sandbox.sys, "executable", "/nowhere/python")
     with pytest.raises(GradingError, match="does not start"):
-        Sandbox(Limits())
+        Sandbox(Limits(), unconfined=True)

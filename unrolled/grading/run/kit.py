@@ -5,13 +5,13 @@ A lab's module holds references and known mistakes, so its place is taken by a s
 """
 
 import ast
-import atexit
 import compileall
 import contextlib
 import shutil
-import tempfile
 import threading
 from pathlib import Path
+
+from unrolled.grading.run import scratch
 
 PACKAGE = Path(__file__).resolve().parents[2]
 LEFT_OUT = ("authoring", "grading", "__pycache__", "lab[0-9][0-9].py")
@@ -72,8 +72,7 @@ def use(made):
 
 
 def _make():
-    made = Path(tempfile.mkdtemp(prefix="unrolled-kit-"))
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    made = scratch.make()
     copy = made / "unrolled"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns(*LEFT_OUT))
     room = copy / "grading" / "run"

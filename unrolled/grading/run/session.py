@@ -30,12 +30,12 @@ class Session:
     """Runs the answers of one submission. `close` at the end, or use it in a with statement.
 
     cells:  the submission's
-    hidden: folders that must not be seen even where they lie in one that is needed
+    hidden, unconfined: see Sandbox
     """
 
-    def __init__(self, cells, limits, hidden=()):
+    def __init__(self, cells, limits, hidden=(), unconfined=False):
         self.cells = [[cell.source, cell.exercise] for cell in cells]
-        self.limits, self.hidden = limits, hidden
+        self.limits, self.hidden, self.unconfined = limits, hidden, unconfined
         self.box = None
         self.stopped = {}  # index of a cell: why it is left out
         self.hopeless = None
@@ -92,7 +92,7 @@ class Session:
     def _ready(self):
         """A sandbox with a worker in it. That it does not start is no fault of the student's."""
         for _ in range(TRIES):
-            box = Sandbox(self.limits, self.hidden)
+            box = Sandbox(self.limits, self.hidden, self.unconfined)
             reply = box.ask(None, sandbox.START)
             if not isinstance(reply, Stop) and reply["type"] == "ready":
                 return box
