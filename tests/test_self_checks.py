@@ -175,7 +175,10 @@ NUMBERS = {
     (1, 1): (c[1], [c[2], np.convolve(SIGNAL, FILTER, "valid")[1], c[0]]),
     (1, 3): (same_length(), [same_length(dilation=1), 3 * 4, (3 * 5 - 1) // 2]),
     (1, 5): (dm[1], [dm[0], dm[1] / 3, RAMP.sum()]),
-    (1, 6): (learned(8, 12, 3, 4), [learned(8, 12, 3, 1), 12 * 2 * 3, 3 * 2 * 3 + 12]),
+    (1, 6): (
+        learned(8, 12, 3, 4),
+        [learned(8, 12, 3, 1), 12 * 2 * 3, 3 * 2 * 3 + 12, 3 * 2 * 3 + 3],
+    ),
     (2, 1): (paid[1], [10, 1, np.mean([10, 1])]),
     (2, 2): (padded[0, 0, 0], [np.mean([6, 6]), np.mean([0, 0, 6])]),
     (2, 3): (may_win(5, 12, 4), [12 - 4 + 1, 5 + 2, may_win(5, 12, 4, edges=False)]),
@@ -479,7 +482,7 @@ def test_choices_of_chapter_7(rng):
     _, _, dc_0, *_ = lstm.lstm_backward((np.zeros_like(dc), dc), cache)
     np.testing.assert_allclose(dc_0, dc[-1])
 
-    assert right_choice(7, 4).startswith("The input gate hears what comes back along the cells")
+    assert right_choice(7, 4).startswith("The input gate gets what comes back along the cells")
     W_i, W_h, b = weights(4)
     x, h, c, dh = (rng.standard_normal(shape) for shape in ((1, 2), (1, 3), (1, 3), (1, 3)))
     _, cache = lstm.lstm_step(x, h, c, W_i, W_h, b)
@@ -527,7 +530,7 @@ def test_choices_of_chapter_8(rng):
     np.testing.assert_allclose(*forms)
     assert not np.allclose(*(states(W_h, b, np.ones(3), reset) for reset in gru.RESETS))
 
-    assert right_choice(8, 6).startswith("After twenty steps about 0.29 of it is left")
+    assert right_choice(8, 6).startswith("About 0.36 of the old state is left")
     assert round(0.95**20 * 0.8, 2) == 0.29
 
 

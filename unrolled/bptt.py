@@ -109,7 +109,7 @@ def language_model_backward(dout, cache, through=rnn_backward):
     """Gradients of `language_model_loss`: dX, dh_0, dW_i, dW_h, db, dW_o.
 
     dout: (dℓ, dh_T): a number, and a number or (B, H), what a later part of the text
-    sends back. through: the way back through the RNN, a function of (dh, cache).
+    sends back. through: the backward pass of the RNN, a function of (dh, cache).
     """
     (dloss, dh_T), (embedded, unrolled, read, judged) = dout, cache
     dh_read, dW_o = readout_backward(cross_entropy_backward(dloss, judged), read)

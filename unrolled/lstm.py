@@ -133,7 +133,7 @@ def lstm_step_backward(dout, cache):
     tanh_c = np.tanh(c)
     dz_o = dh * tanh_c * o * (1 - o)
     seen, dP_o = _look_backward(dz_o, c, P[2])
-    dc = dc + dh * o * (1 - tanh_c**2) + seen  # all that is asked of c_t
+    dc = dc + dh * o * (1 - tanh_c**2) + seen  # the whole gradient of c_t
     dz_i = dc * g * i * (1 - i)
     dz_f = dc * c_prev * f * (1 - f)
     dz_g = dc * i * (1 - g**2)
