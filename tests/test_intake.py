@@ -16,7 +16,7 @@ from classes import LAB01, Work, solutions
 
 from unrolled.exercises import load
 from unrolled.grading.assign.lab_notebook import lab_notebook, select
-from unrolled.grading.intake import answers, reading
+from unrolled.grading.intake import answers, archives, reading
 from unrolled.grading.intake import collect as intake
 from unrolled.grading.model import Ending, GradingError
 
@@ -621,7 +621,7 @@ def test_what_is_no_plain_file_is_refused(tmp_path):
 def test_a_file_that_became_a_link_is_not_followed(tmp_path):
     (tmp_path / "link").symlink_to(Work().write(tmp_path / "secret"))
     with pytest.raises(reading.Unreadable, match="cannot be read"):
-        intake._read_file(tmp_path / "link")
+        archives.read_file(tmp_path / "link")
 
 
 def test_a_file_beyond_all_measure(tmp_path):
@@ -810,14 +810,14 @@ def test_bombs_do_not_go_off(tmp_path):
 
 
 def test_an_archive_that_unpacks_to_more_than_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(intake, "LARGEST_IN_ALL", len(DONE) + 100)
+    monkeypatch.setattr(archives, "LARGEST_IN_ALL", len(DONE) + 100)
     found = collected(tmp_path, {"alice.ipynb": DONE, "bomb.ipynb": DONE + b" " * 9})
     assert found["alice"].endings == {}
     assert "unpacks to more than is read" in found["bomb"].problem
 
 
 def test_too_many_files(tmp_path, monkeypatch):
-    monkeypatch.setattr(intake, "MOST_FILES", 5)
+    monkeypatch.setattr(archives, "MOST_FILES", 5)
     with pytest.raises(GradingError, match="6 files; at most 5 are read"):
         collected(tmp_path, {f"{n}.ipynb": b"{}" for n in range(6)})
 

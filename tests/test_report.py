@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from classes import LAB01, Work, solutions
-from graded import EVIL, GRADED_CASE, keep, result
+from graded import EVIL, GRADED_CASE, keep, moodle, result
 from playwright.sync_api import sync_playwright
 from test_site import SWITCHES, axe, find_chromium
 
@@ -53,7 +53,7 @@ BOOK = "https://example.org/book/"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return keep(tmp_path_factory.mktemp("graded"), CLASS)
+    return keep(tmp_path_factory.mktemp("graded"), CLASS, named=moodle)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_the_generic_table(out):
 
 
 def test_blanks_become_zeros_only_on_demand(folder, tmp_path):
-    report.write(folder, tmp_path, as_zero=["missing"], exercises_only=True)
+    report.write(folder, tmp_path, report.Options(as_zero=("missing",), exercises_only=True))
     rows = {row["student"]: row for row in table(tmp_path / "grades.csv")}
     assert rows["Cy_13"]["total"] == "17"
     assert rows["Cy_13"]["correlate"] == "0"
@@ -119,56 +119,6 @@ def test_moodle_from_the_names_of_files(out):
     assert ada["Feedback comments"].startswith("correlate: 0 of 1 (flipped filter); stack_geometry")
     assert found["Participant 13"]["Grade"] == ""
     assert "correlate: open of 1 (missing)" in found["Participant 13"]["Feedback comments"]
-
-
-def test_canvas_fills_in_its_own_export(folder, tmp_path):
-    roster = tmp_path / "gradebook.csv"
-    roster.write_text(
-        "Student,ID,SIS User ID,SIS Login ID,Section,lab01 (777),Quiz (3)\n"
-        "    Points Possible,,,,,20,5\n"
-        '"Lovelace, Ada",11,u1,ada,S1,3,4\n'
-        '"Stone, Bob",12,u2,bob,S1,9,\n'
-        '"Young, Fay",15,u3,FAY,S1,,1\n'
-        '"Ghost, Gil",16,u4,gil,S1,2,2\n',
-        encoding="utf-8-sig",
-    )
-    says = report.write(folder, tmp_path / "out", roster=roster, exercises_only=True)
-    rows = {row["Student"].strip(): row for row in table(tmp_path / "out/canvas.csv")}
-    assert rows["Lovelace, Ada"] == {
-        "Student": "Lovelace, Ada",
-        "ID": "11",
-        "SIS User ID": "u1",
-        "SIS Login ID": "ada",
-        "Section": "S1",
-        "lab01 (777)": "17",
-        "Quiz (3)": "4",
-    }
-    assert rows["Young, Fay"]["lab01 (777)"] == "17"
-    assert rows["Ghost, Gil"]["lab01 (777)"] == "2"  # left as it was
-    assert rows["Points Possible"]["lab01 (777)"] == "20"
-    assert not (tmp_path / "out/moodle.csv").exists()
-    assert any("has no line for" in one and "Cy_13" in one for one in says)
-    assert any("1 in" in one and "handed in nothing" in one for one in says)
-
-
-def test_moodle_fills_in_its_own_worksheet(folder, tmp_path):
-    roster = tmp_path / "worksheet.csv"
-    roster.write_text(
-        "Identifier,Full name,Email address,Status,Grade,Maximum Grade,Last modified (grade),"
-        "Feedback comments\n"
-        "Participant 11,Ada Lovelace,ada@example.org,Submitted,,20.00,-,\n"
-        "Participant 13,Cy Young,cy@example.org,Submitted,,20.00,-,\n"
-        'Participant 99,Fay,Fay@example.org,Submitted,,20.00,"Sunday, 1 May 2027",\n'
-    )
-    report.write(folder, tmp_path / "out", roster=roster, exercises_only=True)
-    rows = {row["Identifier"]: row for row in table(tmp_path / "out/moodle.csv")}
-    assert rows["Participant 11"]["Grade"] == "17"
-    assert rows["Participant 11"]["Status"] == "Submitted"
-    assert rows["Participant 13"]["Grade"] == ""
-    assert rows["Participant 13"]["Feedback comments"] == ""
-    assert rows["Participant 99"]["Grade"] == "17"
-    assert rows["Participant 99"]["Last modified (grade)"] == "Sunday, 1 May 2027"
-    assert not (tmp_path / "out/canvas.csv").exists()
 
 
 def test_reports_do_not_overwrite_what_is_not_theirs(folder, tmp_path):

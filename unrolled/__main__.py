@@ -16,6 +16,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 ANY = click.Path(path_type=Path)
 BLANKS = ("missing", "crashed", "ambiguous")
+NAMED = ("number", "login", "address", "name")
 
 
 class Desk(click.Group):
@@ -201,7 +202,14 @@ def marks_read(results, table):
 @main.command()
 @click.argument("results", type=FOLDER)
 @click.argument("out", type=FOLDER)
-@click.option("--roster", type=FILE, help="Canvas's gradebook or Moodle's worksheet, to fill in.")
+@click.option("--roster", type=FILE, help="A table of your learning system, to fill in.")
+@click.option("--overwrite", is_flag=True, help="In that table, also where a mark stands already.")
+@click.option("--column", metavar="TITLE", help="Of that table, if it is not found by its title.")
+@click.option(
+    "--named-by",
+    type=click.Choice(NAMED),
+    help="What the files are named by, if you named them and the table does not show it.",
+)
 @click.option(
     "--as-zero",
     type=click.Choice(BLANKS),
@@ -210,15 +218,16 @@ def marks_read(results, table):
 )
 @click.option("--exercises-only", is_flag=True, help="Totals without the answers in words.")
 @click.option("--book", metavar="URL", help="Address of the book's site, for links to sections.")
-def report(results, out, roster, as_zero, exercises_only, book):
+def report(results, out, book, **options):
     """Write tables, feedback and the class page to OUT.
 
-    grades.csv is for a spreadsheet, canvas.csv and moodle.csv are for import there; feedback/ has a
-    page for each student; class.html is for you. What a person has to decide is blank.
+    grades.csv is for a spreadsheet; feedback/ has a page for each student; class.html is for you.
+    With --roster, the marks are in the table that your learning system exported, and roster.csv
+    says what became of each of its lines. What a person has to decide is blank.
     """
     from unrolled.grading.tell import report as reports
 
-    for sentence in reports.write(results, out, as_zero, roster, exercises_only, book):
+    for sentence in reports.write(results, out, reports.Options(**options), book):
         click.echo(f"note: {sentence}")
     click.echo(f"wrote {out}: begin with {out / 'class.html'}")
 

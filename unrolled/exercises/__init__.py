@@ -8,15 +8,7 @@ import importlib
 import importlib.util
 from pathlib import Path
 
-from .exercise import (
-    Exercise,
-    ExerciseError,
-    Misconception,
-    Question,
-    Source,
-    numbers,
-    one_at_a_time,
-)
+from .exercise import Exercise, ExerciseError, Misconception, Question, Source, numbers
 from .judging import judge
 from .lab import Lab
 from .running import Outcome, run
@@ -36,7 +28,6 @@ __all__ = [
     "load",
     "names",
     "numbers",
-    "one_at_a_time",
     "run",
 ]
 

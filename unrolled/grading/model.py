@@ -54,6 +54,27 @@ class Assignment:
 
 
 @dataclass(frozen=True)
+class Person:
+    """What a download tells of a student; empty where it tells nothing.
+
+    system:  the learning system, as "Moodle"; "" for a folder that an instructor made
+    number:  the system's own: Moodle's participant, Canvas's user
+    sid:     the registration number
+    plain:   the name of a file in a folder of the instructor's, whatever kind of name that is
+    returns: the name under which the system takes a file back
+    """
+
+    system: str = ""
+    number: str = ""
+    sid: str = ""
+    login: str = ""
+    address: str = ""
+    name: str = ""
+    plain: str = ""
+    returns: str = ""
+
+
+@dataclass(frozen=True)
 class Cell:
     """A code cell of a student's notebook; `exercise` is None for a cell that answers none."""
 
@@ -85,6 +106,7 @@ class Submission:
     notes: tuple[str, ...] = ()  # what was mended on the way: renamed, reordered, duplicated cells
     problem: str | None = None
     late: bool | None = None
+    person: Person = Person()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from docutils import nodes
 
-from unrolled.authoring.export import EXPERIMENTS
 from unrolled.authoring.pages.generated import Generated, heading
 
 
@@ -56,11 +55,10 @@ class SlideMap(Generated):
 
     def code(self, name):
         """The function, as a link to the cell that defines it where that is on a page."""
-        on_page = name.removeprefix(f"{EXPERIMENTS}.")
-        module, _, function = on_page.rpartition(".")
-        if "." in module:
+        module, _, function = name.rpartition(".")
+        if "." in module or module in ("support",):
             return nodes.literal(text=name)
-        link = self.to(f"code-{on_page}".lower(), function)
+        link = self.to(f"code-{name}".lower(), function)
         return nodes.inline("", "", link, classes=["code-name"])
 
     def exercise(self, name):

@@ -1,4 +1,4 @@
-"""Intake: what students handed in, a folder or a download of Moodle or Canvas, as Submissions.
+"""Intake: what students handed in, a folder or a download of a learning system, as Submissions.
 
 Names, sizes and contents come from strangers. Nothing is unpacked to disk, no link is followed,
 nothing is executed; every student who handed in anything has a Submission that says what became of
@@ -6,39 +6,21 @@ it.
 """
 
 import hashlib
-import os
 import re
-import stat
 import unicodedata
-import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from unrolled.grading.assign.lab_notebook import lab_notebook, select
-from unrolled.grading.intake import answers, reading
+from unrolled.grading.intake import answers, archives, reading
 from unrolled.grading.intake.reading import LARGEST_FILE, Unreadable
-from unrolled.grading.model import Ending, GradingError, Submission
+from unrolled.grading.intake.system import NOBODY, Owner, all_systems, student_id, unwrapped
+from unrolled.grading.intake.systems.folder import NOTEBOOK
+from unrolled.grading.model import Ending, GradingError, Person, Submission
 
-MOST_FILES = 50_000
-LARGEST_IN_ALL = 8 * 2**30  # bytes read from one archive
-DEEPEST = 20  # folders within folders
-
-# Moodle: "Full Name_12345_assignsubmission_file_/lab.ipynb", or all in one file name.
-MOODLE = re.compile(
-    r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_[a-z]+(?:_(?P<file>.*))?", re.DOTALL
-)
-# Canvas: "lastnamefirst_LATE_12345_67890_lab-2.ipynb"; the first number is the student's.
-CANVAS = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<id>\d+)_\d+_(?P<file>.+)", re.DOTALL)
 LOOKS_ALIKE = "The name looks like another student's:"  # for the instructor only
-OUTSIDE = "its path leads out of the archive; it was not opened"
-JUNK = re.compile(r"\..*|__MACOSX|__pycache__|Thumbs\.db|desktop\.ini", re.IGNORECASE)
-# files that instructors keep beside submissions
-INSTRUCTORS = re.compile(r".*\.(csv|ya?ml|toml|xlsx)|README.*", re.IGNORECASE)
-NOTEBOOK = re.compile(r"(?P<stem>.*)\.ipynb(?P<more>(\.(txt|json))?)", re.IGNORECASE | re.DOTALL)
 PERHAPS = re.compile(r".*\.(json|txt)|[^.]+", re.IGNORECASE | re.DOTALL)
-UNSAFE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}  # control, direction, surrogates, private, lines
 # letters of other scripts that look like Latin ones
 LOOKALIKES = str.maketrans("аеорсухіјѕԁһԛԝɡαονιρτυкмтнвЬ", "aeopcyxijsdhqwgaovipτukmthbb")
 
@@ -48,19 +30,9 @@ class Found:
     """A file that a student handed in; `problem` says why it must not be opened."""
 
     student: str
+    owner: Owner
     file: Path  # for messages
     name: str
-    size: int = 0
-    read: Callable | None = None
-    problem: str | None = None
-    late: bool | None = None
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """A file of the folder or the archive: its path in it, in parts."""
-
-    parts: tuple
     size: int = 0
     read: Callable | None = None
     problem: str | None = None
@@ -69,8 +41,8 @@ class _Entry:
 def collect(path, assignment, nb=None):
     """One Submission for each student of whom there is anything at `path`, by student.
 
-    path: a folder of notebooks (`alice.ipynb`, or `alice/…/lab.ipynb`), a Moodle or Canvas
-    download, packed or unpacked, or a single notebook.
+    path: a folder of notebooks (`alice.ipynb`, or `alice/…/lab.ipynb`), the download of a learning
+    system, packed or unpacked, or a single notebook.
     Raises GradingError where `path` itself cannot be read.
     """
     nb = nb or select(lab_notebook(assignment.lab), assignment)[0]
@@ -86,205 +58,51 @@ def collect(path, assignment, nb=None):
     if not submissions:
         raise GradingError(
             f"{path}: no notebook in it; give a folder of notebooks, one for each student, or the "
-            "archive that Moodle or Canvas offers for download"
+            "archive that your learning system offers for download"
         )
     return _alike(sorted(submissions, key=lambda one: one.student))
 
 
-# ------------------------------------------------------------------------------------ files
 def _students(path):
-    """The Found of everything at `path`, smallest first, so that what is huge comes last."""
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise GradingError(f"{path}: cannot be read: {error.strerror}") from None
-    if stat.S_ISDIR(mode):
-        entries = list(_folder(path))
-    elif NOTEBOOK.fullmatch(path.name):
-        entries = [_Entry((path.name,), path.stat().st_size, lambda file=path: _read_file(file))]
-        path = path.parent
-    else:
-        entries = _unwrapped(list(_archive(path)))
+    """The Found of everything at `path`."""
+    entries, root = archives.entries(path)
+    entries = unwrapped(entries, packed=root.suffix.casefold() == ".zip" and root.is_file())
+    systems = [system(entries) for system in all_systems()]
     for entry in entries:
-        one = _whose(entry, path)
-        if one is not None:
-            yield one
-
-
-def _folder(root):
-    """Entries of a folder, with nothing followed that is not a plain file or folder."""
-    waiting, count = [(root, ())], 0
-    while waiting:
-        folder, parts = waiting.pop()
-        try:
-            there = sorted(os.scandir(folder), key=lambda one: one.name)
-        except OSError as error:
-            yield _Entry((*parts, "?"), problem=f"the folder cannot be read: {error.strerror}")
+        owners = (one.owner(entry.parts) for one in systems)
+        owner = next(one for one in owners if one is not None)
+        if owner is NOBODY:
             continue
-        for one in there:
-            count += 1
-            if count > MOST_FILES:
-                raise GradingError(f"{root}: more than {MOST_FILES:,} files; is it the right one?")
-            inside = (*parts, one.name)
-            if one.is_symlink():
-                yield _Entry(inside, problem="a link, not a file; links are not followed")
-            elif one.is_dir(follow_symlinks=False):
-                if not JUNK.fullmatch(one.name):
-                    if len(inside) > DEEPEST:
-                        yield _Entry(inside, problem="folders are nested too deeply")
-                    else:
-                        waiting.append((Path(one.path), inside))
-            elif one.is_file(follow_symlinks=False):
-                size = one.stat(follow_symlinks=False).st_size
-                yield _Entry(inside, size, lambda path=one.path: _read_file(path))
-            else:
-                yield _Entry(inside, problem="not a file (a pipe, a socket or a device)")
+        file = root.joinpath(*entry.parts)
+        for student in (owner.student, *(name for name, _ in owner.others)):
+            yield Found(student, owner, file, owner.file, entry.size, entry.read, entry.problem)
 
 
-def _read_file(path):
-    """The bytes of a plain file, or Unreadable; a link put there meanwhile is not followed."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise Unreadable("not a file")
-            return file.read(LARGEST_FILE + 1)
-    except OSError as error:
-        raise Unreadable(f"it cannot be read: {error.strerror}") from None
-
-
-def _archive(path):
-    """Entries of a zip file; what is unsafe in it is named, not opened."""
-    try:
-        archive = zipfile.ZipFile(path)
-        members = archive.infolist()
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise GradingError(
-            f"{path}: neither a folder nor a zip file that can be read: {why}"
-        ) from None
-    if len(members) > MOST_FILES:
-        raise GradingError(f"{path}: {len(members):,} files; at most {MOST_FILES:,} are read")
-    budget = [LARGEST_IN_ALL]
-    for member in members:
-        name = _member_name(member).replace("\\", "/")
-        parts = tuple(part for part in name.split("/") if part not in ("", "."))
-        if member.is_dir() or not parts:
-            continue
-        problem = _unsafe(member, name, parts)
-        if problem:
-            if problem is OUTSIDE:  # under a name of its own: it may not pass for another's file
-                parts = ("__".join(["outside", *parts]),)
-            yield _Entry(parts, problem=problem)
-        else:
-            yield _Entry(parts, member.file_size, lambda m=member: _inflate(archive, m, budget))
-
-
-def _member_name(member):
-    """Python takes names that are not marked as UTF-8 for code page 437; most are UTF-8."""
-    if not member.flag_bits & 0x800:
-        try:
-            return member.filename.encode("cp437").decode("utf-8")
-        except (UnicodeEncodeError, UnicodeDecodeError):
-            pass
-    return member.filename
-
-
-def _unsafe(member, name, parts):
-    if ".." in parts or name.startswith("/") or re.match(r"[A-Za-z]:", name):
-        return OUTSIDE
-    if stat.S_ISLNK(member.external_attr >> 16):
-        return "a link, not a file; links are not followed"
-    if member.flag_bits & 0x1:
-        return "it is encrypted"
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return "it is compressed in a way that is not read"
-    if member.file_size > LARGEST_FILE:
-        return f"it unpacks to {member.file_size / 2**20:,.0f} MB; it was not opened"
-    return None
-
-
-def _inflate(archive, member, budget):
-    budget[0] -= member.file_size
-    if budget[0] < 0:
-        raise Unreadable("the archive unpacks to more than is read; this file was not opened")
-    try:
-        with archive.open(member) as file:
-            return file.read(LARGEST_FILE + 1)
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
-        raise Unreadable(f"it is damaged in the archive: {error}") from None
-
-
-def _unwrapped(entries):
-    """Without the one folder in which everything lies, as when a folder was packed as a whole."""
-    entries = [entry for entry in entries if not any(JUNK.fullmatch(part) for part in entry.parts)]
-    tops = {entry.parts[0] for entry in entries if len(entry.parts) > 1}
-    if len(tops) == 1 and all(len(entry.parts) > 1 for entry in entries):
-        (top,) = tops
-        if not MOODLE.fullmatch(top) and len({entry.parts[1] for entry in entries}) > 1:
-            return [replace(entry, parts=entry.parts[1:]) for entry in entries]
-    return entries
-
-
-def _whose(entry, root):
-    """The Found of an entry, or None for what is nobody's."""
-    if any(JUNK.fullmatch(part) for part in entry.parts):
-        return None
-    late, top, name = None, entry.parts[0], entry.parts[-1]
-    moodle, canvas = MOODLE.fullmatch(top), CANVAS.fullmatch(top)
-    if moodle:
-        student = f"{moodle['name']}_{moodle['id']}"
-        if len(entry.parts) == 1:
-            name = moodle["file"] or name
-    elif canvas:
-        student = f"{canvas['name']}_{canvas['id']}"
-        late = bool(canvas["late"])
-        if len(entry.parts) == 1:
-            name = canvas["file"]
-    elif len(entry.parts) > 1:
-        student = top
-    elif INSTRUCTORS.fullmatch(top):
-        return None
-    else:
-        match = NOTEBOOK.fullmatch(top)
-        student = match["stem"] if match else PurePosixPath(top).stem
-    return Found(
-        student_id(student),
-        root.joinpath(*entry.parts),
-        name,
-        entry.size,
-        entry.read,
-        entry.problem,
-        late,
-    )
-
-
-def student_id(name):
-    """A name as it is shown and compared: composed letters, nothing that cannot be seen."""
-    name = unicodedata.normalize(
-        "NFC", name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    )
-    name = "".join(
-        f"\\x{ord(letter):02x}" if unicodedata.category(letter) in UNSAFE else letter
-        for letter in name
-    )
-    return name.strip() or "unnamed"
+def _last_attempt(files):
+    """The files of the last attempt, and notes on those before."""
+    attempts = {one.owner.attempt for one in files}
+    kept = [one for one in files if one.owner.attempt == max(attempts)]
+    if len(attempts) == 1:
+        return kept, []
+    return kept, [f"Handed in {len(attempts)} times; the last counts."]
 
 
 # ------------------------------------------------------------------------------------ one student
 def _submission(student, files, handout):
-    late = {one.late for one in files}
+    files, notes = _last_attempt(files)
+    late = {one.owner.late for one in files}
     blank = Submission(
         student,
         files[0].file,
         "",
         late=True if True in late else (False if late == {False} else None),
+        person=_person(student, files),
     )
-    notebooks = [one for one in files if NOTEBOOK.fullmatch(one.name)]
-    notes = []
+    given = [one for one in files if not one.owner.beside]
+    notebooks = [one for one in given if NOTEBOOK.fullmatch(one.name)]
     if not notebooks:
-        notebooks = [one for one in files if PERHAPS.fullmatch(one.name) and not one.problem]
-        notes = [f"Handed in as {_shown(one.name)}." for one in notebooks]
+        notebooks = [one for one in given if PERHAPS.fullmatch(one.name) and not one.problem]
+        notes += [f"Handed in as {_shown(one.name)}." for one in notebooks]
     if not notebooks:
         names = ", ".join(_shown(one.name) for one in files[:3])
         problem = next((one.problem for one in files if one.problem), None)
@@ -298,6 +116,14 @@ def _submission(student, files, handout):
         else:
             notes.append(f"{_shown(one.name)} and {_shown(known[0].name)} are the same file.")
     return _decided(blank, read, notes, handout)
+
+
+def _person(student, files):
+    """Who the student is, by the file that says most of it."""
+    told = [
+        dict(((one.owner.student, one.owner.person), *one.owner.others))[student] for one in files
+    ]
+    return max(told, key=lambda one: (bool(one.returns), one.name, one.returns), default=Person())
 
 
 def _decided(blank, read, notes, handout):

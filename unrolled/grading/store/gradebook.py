@@ -1,12 +1,12 @@
 """What has been graded, read back: assignment, results, where files lay, and marks by hand."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from unrolled.exercises import load
 from unrolled.grading.assign import assignment as assignments
-from unrolled.grading.model import FOR_A_PERSON, Assignment, GradingError, Result
+from unrolled.grading.model import FOR_A_PERSON, Assignment, GradingError, Person, Result
 from unrolled.grading.store import results
 
 INTAKE = "intake.json"
@@ -31,6 +31,7 @@ class Gradebook:
     record: dict
     results: tuple[Result, ...]  # by student
     files: dict  # {student: the file as it was found}
+    persons: dict  # {student: the Person that the download tells of}
     by_hand: dict  # {(student, question or exercise): ByHand}
 
     @property
@@ -75,8 +76,10 @@ class Gradebook:
 
 
 def note_intake(folder, submissions):
-    """Keep where each file lay, and who belongs to this run, beside the results."""
-    told = {one.student: str(one.file) for one in submissions}
+    """Keep where each file lay, whose it is, and who belongs to this run, beside the results."""
+    told = {
+        one.student: {"file": str(one.file), "person": asdict(one.person)} for one in submissions
+    }
     results.write(Path(folder) / INTAKE, told)
 
 
@@ -90,14 +93,17 @@ def read(folder):
         )
     assignment = assignments.from_record(record["assignment"])
     found = results.load_all(folder)
-    files = load_json(folder / INTAKE) or dict.fromkeys(found, "")
+    taken = load_json(folder / INTAKE)
+    if taken is None:
+        raise GradingError(f"{folder}: no {INTAKE}; grade into this folder first, to the end")
     given = load_json(folder / BY_HAND) or {}
     return Gradebook(
         folder,
         assignment,
         record,
-        tuple(found[student] for student in sorted(files) if student in found),
-        files,
+        tuple(found[student] for student in sorted(taken) if student in found),
+        {student: one["file"] for student, one in taken.items()},
+        {student: Person(**one["person"]) for student, one in taken.items()},
         {
             (student, name): ByHand(**one)
             for student, marks in given.items()

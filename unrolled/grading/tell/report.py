@@ -1,22 +1,21 @@
 """Reports: tables for spreadsheet, Canvas and Moodle, feedback for each student, the class page."""
 
-import re
-import unicodedata
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from unrolled.common.files import write_atomically
 from unrolled.grading.assign.handout import due_in_words
 from unrolled.grading.assign.lab_notebook import EXERCISE, lab_notebook, role
 from unrolled.grading.intake.collect import LOOKS_ALIKE
+from unrolled.grading.intake.system import all_systems
 from unrolled.grading.model import Ending, GradingError
 from unrolled.grading.store import gradebook, results
 from unrolled.grading.store.fingerprint import fingerprint
-from unrolled.grading.tell import similarity, tables, templating
+from unrolled.grading.tell import rosters, similarity, tables, templating
 
-NUMBERED = re.compile(r"(?P<name>.*)_(?P<id>\d+)", re.DOTALL)  # as Moodle and Canvas name files
-OWN = {"grades.csv", "canvas.csv", "moodle.csv", "class.html", "feedback"}
+IMPORTS = {one.target for one in all_systems() if one.target} | {"roster.csv"}
+OWN = IMPORTS | {"grades.csv", "class.html", "feedback"}
 CANVAS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
 MOODLE = [
     *("Identifier", "Full name", "Username", "Grade", "Maximum Grade"),
@@ -24,41 +23,79 @@ MOODLE = [
 ]
 
 
-def write(folder, out, as_zero=(), roster=None, exercises_only=False, address=None):
+@dataclass(frozen=True)
+class Options:
+    """What an instructor may choose for the tables.
+
+    as_zero:        endings (missing, crashed, ambiguous) whose blank becomes a zero
+    exercises_only: leave the questions answered in words out of the totals
+    roster:         a table of a learning system, to be filled in
+    overwrite:      also where a mark stands in it already
+    column:         of the table that takes the marks, where it is not found by its title
+    named_by:       what the files of a folder are named by, one of `rosters.NAMED`
+    """
+
+    as_zero: tuple = ()
+    exercises_only: bool = False
+    roster: Path | None = None
+    overwrite: bool = False
+    column: str | None = None
+    named_by: str | None = None
+
+
+def write(folder, out, options=Options(), address=None):
     """Write all reports to `out`; returns sentences on what the instructor should know.
 
-    as_zero: endings (missing, crashed, ambiguous) whose blank becomes a zero in the tables
-    roster: a CSV of Canvas's gradebook or Moodle's grading worksheet, to be filled in
-    exercises_only: leave the questions answered in words out of the tables' totals
     address: of the site of the book, for links to its sections
     """
     book, out = gradebook.read(folder), Path(out)
     if out.exists() and {path.name for path in out.iterdir()} - OWN:
         raise GradingError(f"{out} holds files of another kind; name another folder")
-    as_zero = frozenset(map(Ending, as_zero))
+    as_zero = frozenset(map(Ending, options.as_zero))
     address = address.rstrip("/") if address else None
-    names = list(book.assignment.exercises) if exercises_only else list(book.maxima)
+    names = list(book.assignment.exercises) if options.exercises_only else list(book.maxima)
     totals = {one.student: book.total(one, as_zero, names) for one in book.results}
     most = sum(book.maxima[name] for name in names)
+    made, says = _for_import(book, totals, most, options)
 
     feedback = {one.student: _feedback_path(one.student) for one in book.results}
     for one in book.results:
         write_atomically(out / feedback[one.student], feedback_page(book, one, address))
     tables.write(out / "grades.csv", grades(book, as_zero, names, totals))
-    says = []
-    for file, rows in {
-        "canvas.csv": canvas(book, totals, most, roster, says),
-        "moodle.csv": moodle(book, totals, most, roster, says),
-    }.items():
-        if rows is None:
-            (out / file).unlink(missing_ok=True)
+    for name in IMPORTS - made.keys():
+        (out / name).unlink(missing_ok=True)
+    for name, table in made.items():
+        if isinstance(table, tables.Table):
+            table.write(out / name)
         else:
-            tables.write(out / file, rows)
+            tables.write(out / name, table)
     write_atomically(out / "class.html", class_page(book, feedback, address))
     blank = sum(total is None for total in totals.values())
     if blank:
         says.insert(0, f"{blank} of {len(totals)} totals are blank: class.html says what is open")
     return says
+
+
+def _for_import(book, totals, most, options):
+    """({name of a file: table}, sentences): one table filled in, or two from what is known."""
+    comments = {one.student: comment(book, one) for one in book.results}
+    if options.roster is None:
+        made = {
+            "canvas.csv": canvas(book, totals, most),
+            "moodle.csv": moodle(book, totals, most, comments),
+        }
+        return made, []
+    filled = rosters.fill(
+        Path(options.roster),
+        book,
+        totals,
+        most,
+        comments,
+        options.overwrite,
+        options.column,
+        options.named_by,
+    )
+    return {filled.target: filled.table, "roster.csv": filled.account}, filled.says
 
 
 def _feedback_path(student):
@@ -84,60 +121,25 @@ def grades(book, as_zero, names, totals):
     return rows
 
 
-def canvas(book, totals, most, roster, says):
-    """Canvas's gradebook: its export filled in, or its columns from the names of the files."""
-    title = book.assignment.name
-    if roster is None:
-        rows = [[*CANVAS, title], ["    Points Possible", "", "", "", "", most]]
-        for one in book.results:
-            name, number = _name_and_number(one.student)
-            login = "" if number else one.student
-            rows.append([name, number, "", login, "", tables.number(totals[one.student])])
-        return rows
-    columns, lines = tables.read(Path(roster))
-    if not {"Student", "ID"} <= {*columns}:
-        return None
-    column = next((c for c in columns if re.sub(r" \(\d+\)$", "", c) == title), title)
-    columns = [*columns, *([column] if column not in columns else [])]
-    match = _Matcher(totals, ("ID", "SIS Login ID", "SIS User ID", "Student"))
-    rows = [columns]
-    for _, line in lines:
-        if line["Student"].strip() == "Points Possible":
-            line = line | ({} if line.get(column) else {column: str(most)})
-        else:
-            student = match(line)
-            if student is not None and totals[student] is not None:
-                line = line | {column: tables.number(totals[student])}
-        rows.append([line.get(name, "") for name in columns])
-    match.tell(says, roster)
+def canvas(book, totals, most):
+    """Columns of Canvas's gradebook, as far as the names of the files tell them."""
+    rows = [[*CANVAS, book.assignment.name], ["    Points Possible", "", "", "", "", most]]
+    for one in book.results:
+        person = book.persons[one.student]
+        login = person.login or person.plain
+        known = [person.name or one.student, person.number, person.sid, login, ""]
+        rows.append([*known, tables.number(totals[one.student])])
     return rows
 
 
-def moodle(book, totals, most, roster, says):
-    """Moodle's grading worksheet: its download filled in, or its columns as far as is known."""
-    comments = {one.student: comment(book, one) for one in book.results}
-    if roster is None:
-        rows = [MOODLE]
-        for one in book.results:
-            name, number = _name_and_number(one.student)
-            identifier = f"Participant {number}" if number else ""
-            known = [identifier, name if number else "", "" if number else one.student]
-            total = tables.number(totals[one.student])
-            rows.append([*known, total, most, "", comments[one.student]])
-        return rows
-    columns, lines = tables.read(Path(roster))
-    if not {"Identifier", "Grade"} <= {*columns}:
-        return None
-    match = _Matcher(totals, ("Identifier", "ID number", "Username", "Email address", "Full name"))
-    rows = [columns]
-    for _, line in lines:
-        student = match(line)
-        if student is not None and totals[student] is not None:
-            line = line | {"Grade": tables.number(totals[student])}
-            if "Feedback comments" in columns:
-                line["Feedback comments"] = comments[student]
-        rows.append([line.get(name, "") for name in columns])
-    match.tell(says, roster)
+def moodle(book, totals, most, comments):
+    """Columns of Moodle's grading worksheet, as far as the names of the files tell them."""
+    rows = [MOODLE]
+    for one in book.results:
+        person = book.persons[one.student]
+        identifier = f"Participant {person.number}" if person.number else ""
+        known = [identifier, person.name, person.login or person.plain]
+        rows.append([*known, tables.number(totals[one.student]), most, "", comments[one.student]])
     return rows
 
 
@@ -151,57 +153,6 @@ def comment(book, one):
         reached = "open" if score is None else tables.number(score)
         said.append(f"{name}: {reached} of {points}{what}")
     return "; ".join(said)
-
-
-class _Matcher:
-    """Finds the student of a line of a roster, by number, login, address or name."""
-
-    def __init__(self, students, columns):
-        self.columns, self.left, self.strangers = columns, set(students), 0
-        self.known = {}
-        for student in students:
-            name, number = _name_and_number(student)
-            for key in {student, number, name if number else student} - {""}:
-                self.known.setdefault(_folded(key), []).append(student)
-
-    def __call__(self, line):
-        for column in self.columns:
-            value = (line.get(column) or "").removeprefix("'").strip()
-            value = re.sub(r"^Participant (?=\d+$)", "", value)
-            keys = [value, value.partition("@")[0], *_turned(value)]
-            for key in keys:
-                found = self.known.get(_folded(key), []) if key else []
-                if len(found) == 1:
-                    self.left -= {*found}
-                    return found[0]
-        self.strangers += 1
-        return None
-
-    def tell(self, says, roster):
-        if self.left:
-            says.append(f"{roster} has no line for {', '.join(sorted(self.left))}")
-        if self.strangers:
-            says.append(
-                f"{self.strangers} in {roster} handed in nothing; their grade is left alone"
-            )
-
-
-def _turned(name):
-    """ "Doe, Jane" as "Jane Doe", and as Canvas writes it in names of files, "doejane"."""
-    last, comma, first = name.partition(",")
-    if comma:
-        yield f"{first.strip()} {last.strip()}"
-        yield re.sub(r"\W", "", f"{last}{first}")
-
-
-def _folded(text):
-    return unicodedata.normalize("NFC", text).casefold().strip()
-
-
-def _name_and_number(student):
-    """("Jane Doe", "12345") of a student in a download of Moodle or Canvas."""
-    match = NUMBERED.fullmatch(student)
-    return (match["name"], match["id"]) if match else (student, "")
 
 
 # ------------------------------------------------------------------------------------ pages

@@ -1,0 +1,84 @@
+"""Gradescope: "Export submissions", in which a file of metadata says whose each folder is."""
+
+from datetime import UTC, datetime
+
+import yaml
+
+from unrolled.grading.intake.system import NOBODY, Owner, System, student_id, without
+from unrolled.grading.model import GradingError, Person
+
+METADATA = "submission_metadata.yml"
+LARGEST = 50 * 2**20  # bytes
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Gradescope(System):
+    """Folders `submission_123`, in one called `assignment_456_export`."""
+
+    name, order = "Gradescope", 5
+
+    def __init__(self, entries=()):
+        told = next((one for one in entries if one.parts == (METADATA,)), None)
+        self.told = {} if told is None else _metadata(told)
+
+    def inside(self, entries):
+        places = {len(one.parts) for one in entries if one.parts[-1] == METADATA}
+        return without(entries, places.pop() - 1) if len(places) == 1 else None
+
+    def owner(self, parts):
+        if self.told and parts == (METADATA,):
+            return NOBODY
+        told = self.told.get(parts[0])
+        if told is None or len(parts) == 1:
+            return None
+        people = [_person(one, parts[0]) for one in _listed(told, "submitters")]
+        if not people:
+            people = [(student_id(parts[0]), Person(self.name, returns=parts[0]))]
+        (student, person), *others = people
+        return Owner(
+            student, person, parts[-1], when=_time(_value(told, "created_at")), others=tuple(others)
+        )
+
+
+def _metadata(entry):
+    """{folder: what is told of it}."""
+    if entry.problem or entry.read is None or entry.size > LARGEST:
+        raise GradingError(f"{METADATA} cannot be read: {entry.problem or 'it is too large'}")
+    try:
+        told = yaml.load(entry.read().decode("utf-8", "replace"), Loader)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise GradingError(f"{METADATA} is not valid YAML: {why}") from None
+    if not isinstance(told, dict):
+        raise GradingError(f"{METADATA} does not say whose submissions these are")
+    return {str(key): value for key, value in told.items() if isinstance(value, dict)}
+
+
+def _value(told, key):
+    """Gradescope writes its keys as Ruby does, with a colon before them."""
+    return told.get(f":{key}", told.get(key))
+
+
+def _listed(told, key):
+    found = _value(told, key)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _person(told, folder):
+    name, sid, address = (str(_value(told, key) or "") for key in ("name", "sid", "email"))
+    student = f"{name}_{sid}" if name and sid else name or address or folder
+    return student_id(student), Person(
+        "Gradescope", sid=sid, address=address, name=name, returns=folder
+    )
+
+
+def _time(value):
+    """Of a time, or of a text that is one; without a zone it is UTC."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.replace(" UTC", "+00:00"))
+        except ValueError:
+            return None
+    if not isinstance(value, datetime):
+        return None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
