@@ -35,6 +35,7 @@ from unrolled.exercises import (
     numbers,
     run,
 )
+from unrolled.exercises.failure import Failure, Kind
 
 ROOT = Path(__file__).parents[1]
 SEEDS = range(20)
@@ -279,10 +280,15 @@ def test_stages_run_in_separate_processes_and_exchange_plain_arrays(tmp_path):
     assert judge(toy(), cases, Outcome(values)).misconception == "off by 2"
 
 
-def test_a_run_that_claims_to_have_passed_is_an_error():
-    cases = toy().draw()
-    for outcome in (Outcome(status=Status.PASSED), Outcome(status="passed"), Outcome()):
-        assert judge(toy(), cases, outcome).status is Status.ERROR
+def test_a_run_without_values_is_an_error():
+    assert judge(toy(), toy().draw(), Outcome()).status is Status.ERROR
+
+
+def test_no_failure_passes():
+    for kind in Kind:
+        result = judge(toy(), toy().draw(), Outcome(failure=Failure(kind)))
+        assert not result.passed
+        assert result.status is Failure(kind).status
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_it_runs_by_itself_and_counts_as_assigned(folder, tmp_path):
     assert re.fullmatch(r"  correlate +not attempted +0 of  2", first)
     assert re.fullmatch(r"  separable_conv +not attempted +0 of  5", second)
     assert re.fullmatch(r"  spikes +in words +– of  4", third)
-    assert total == "  Total: 0 of 7 points, and 4 to be graded by hand"
+    assert re.fullmatch(r"\D+ 0 of 7 \D+ 4 \D+", total)
     assert place == str(folder / "unrolled/__init__.py")
     for cache in folder.rglob("__pycache__"):
         shutil.rmtree(cache)

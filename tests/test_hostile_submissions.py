@@ -395,10 +395,10 @@ ATTACKS = {
         running.Outcome.__init__ = lambda self, *a, **k: None
         return nothing(x, m)
         """,
-        CRASHED,
+        ERROR,
     ),
     "forges a passed outcome": Attack(
-        "say(frames()({'type': 'outcome', 'status': 'passed', 'values': []}))\ntime.sleep(99)",
+        "say(frames()({'type': 'outcome', 'failure': {'kind': 'passed'}}))\ntime.sleep(99)",
         CRASHED,
     ),
     "forges a verdict": Attack(
@@ -408,7 +408,8 @@ ATTACKS = {
         "say(frames()({'type': 'outcome', 'values': [np.zeros(1)] * 6}))\ntime.sleep(99)", WRONG
     ),
     "forges an ending": Attack(
-        "say(frames()({'type': 'outcome', 'status': 'timed out'}))\ntime.sleep(99)", CRASHED
+        "say(frames()({'type': 'outcome', 'failure': {'kind': 'timed out'}}))\ntime.sleep(99)",
+        CRASHED,
     ),
     "forges before it is asked": Attack(
         HONEST, PASSED, cell="say(frames()({'type': 'outcome', 'values': [np.zeros(1)] * 6}) * 9)"
@@ -447,7 +448,7 @@ ATTACKS = {
         from unrolled.grading.run import wire
         data = io.BytesIO()
         with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as file:
-            file.writestr("tree.npy", bytes(10**8))
+            file.writestr("tree.npy", bytes(10**7))
         say(wire.LENGTH.pack(len(data.getvalue())) + data.getvalue())
         time.sleep(99)
         """,

@@ -20,12 +20,12 @@ from numpy import (
 )
 
 from .plain import NotPlain, plain, stacked
+from .sentences import of_failure
 from .verdict import Entry, Status, Verdict
 from .weights import CannotRun
 
 NEARLY = 1e-4  # relative error of what is more likely rounded than wrong
 SHOWN = 6  # entries of an array in a table, or of a small argument in a line
-FAILURES = frozenset(Status) - {Status.PASSED}
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Difference:
 
 def judge(exercise, cases, outcome):
     """The Verdict on the Outcome of running an answer to `exercise` on `cases`."""
-    if outcome.status is not None:
+    if outcome.failure is not None:
         return _failed_run(exercise, cases, outcome)
     try:
         expected, source = exercise.expected(cases)
@@ -214,21 +214,18 @@ def _arranged(value, right):
 
 # ------------------------------------------------------------------------------ explanations
 def _failed_run(exercise, cases, outcome):
-    known = outcome.status if outcome.status in FAILURES else Status.ERROR
-    says = [outcome.message]
-    if known is Status.WRONG_TYPE:
-        parts = ", ".join(f"`{name}` ({what})" for name, what in exercise.returns.items())
-        says.append(f"Expected is {parts}.")
-    at = outcome.case if known is not Status.NOT_ATTEMPTED else None
+    failure, at = outcome.failure, outcome.case
     case = cases[at] if at is not None and 0 <= at < len(cases) else {}
+    says = of_failure(failure, exercise, tuple(case))
+    case = {} if failure.status is Status.NOT_ATTEMPTED else case
     return Verdict(
         exercise.name,
-        known,
+        failure.status,
         exercise.points,
-        tuple(says),
+        says,
         case=in_short(case, exercise.shapes),
         arguments=tuple(case.values()),
-        advice="" if known is Status.NOT_ATTEMPTED or not case else _again(exercise),
+        advice=_again(exercise) if case else "",
         printed=outcome.printed,
     )
 

@@ -4,9 +4,9 @@ import os
 from dataclasses import replace
 
 from . import guard
+from .apart import run_apart
 from .exercise import ExerciseError
 from .judging import judge
-from .running import run
 from .verdict import Line, Status, Summary
 
 # nbgrader sets this while it grades or validates. It takes a cell for right unless it raises, so
@@ -62,7 +62,7 @@ class Lab:
         exercise = self._exercise(name)
         repaired = guard.restore()
         cases = exercise.draw(seed)
-        outcome = run(answer, cases, exercise.time_limit)
+        outcome = run_apart(answer, cases, exercise.time_limit)
         verdict = judge(exercise, cases, outcome).noting(repaired)
         self._verdicts[name] = verdict
         if RAISE and not verdict.passed:

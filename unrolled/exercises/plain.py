@@ -66,7 +66,7 @@ def describe(value):
 
 def class_name(value):
     """The name of its class, whatever the class itself says."""
-    return type.__dict__["__name__"].__get__(type(value))[:60]
+    return str.__str__(type.__dict__["__name__"].__get__(type(value)))[:60]
 
 
 def _number(value):

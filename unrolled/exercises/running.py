@@ -1,7 +1,7 @@
 """The student's side of a check: run an answer on given cases and hand back plain arrays.
 
-Nothing here knows what is right. So a grader can call `run` in a process of its own, pass on the
-Outcome (arrays and text, nothing that acts) and judge it in another.
+Nothing here knows what is right, and nothing makes sentences. So a grader can call `run` in a
+process of its own, pass on the Outcome (plain data, nothing that acts) and judge it in another.
 """
 
 import builtins
@@ -19,57 +19,52 @@ from dataclasses import dataclass
 from numpy import array, ndarray
 
 from . import guard
+from .failure import Failure, Kind
 from .plain import NotPlain, class_name, describe, plain
-from .verdict import Status
 
 STACK = 64 * 2**20  # bytes; threads on macOS begin with 0.5 MB, too little for deep recursion
 PRINTED, LINES = 2000, 10  # characters and lines of the answer's own output that are kept
 SECONDS_TO_STOP = 1.0
+MONITORED = hasattr(sys, "monitoring")  # since Python 3.12
+
+_out_of_time = set()  # threads, by their number
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One plain value per case, or, where `status` is not None, why there are none.
+    """One plain value per case, or, where `failure` is not None, why there are none.
 
     `case` is the index of the case at which the run ended; `printed` what the answer printed.
     """
 
     values: tuple = ()
-    status: Status | None = None
-    message: str = ""
+    failure: Failure | None = None
     case: int | None = None
     printed: str = ""
 
 
-def run(answer, cases, time_limit=10.0):
+def run(answer, cases, time_limit=10.0, leave=False):
     """Call `answer` with the arguments of every case, for at most `time_limit` seconds in all.
 
     `cases` is a list of dicts, name of the argument to int, float or array, in the order of the
     signature. The answer gets copies. It may raise, never end, print, exit or patch NumPy: each
-    gives an Outcome, none an exception. (What kills the whole process needs a process around it.)
+    gives an Outcome, none an exception. (What kills the whole process needs a process around it:
+    see `apart`.) With `leave`, what is out of time is left running, for a process that ends next.
     """
     if not callable(answer):
-        message = (
-            f"check needs the function itself, without parentheses, and got {describe(answer)}."
-        )
-        return Outcome(status=Status.ERROR, message=message)
+        return Outcome(failure=Failure(Kind.NOT_CALLABLE, detail=describe(answer)))
     work = _Work(answer, cases)
     with _recorded() as record, _no_exit():
-        in_time, stopped = _within(time_limit, work)
+        in_time, stopped = _within(time_limit, work, leave)
     replaced = guard.restore()
     printed = record.text()
     if not in_time:
-        message = f"It did not finish within {time_limit:g} s. Is there a loop that never ends?"
-        if not stopped:
-            message += " It could not be stopped either: restart the kernel before going on."
-        return Outcome(status=Status.TIMED_OUT, message=message, case=work.case, printed=printed)
+        kind = Kind.TIMED_OUT if stopped else Kind.RUNS_ON
+        return Outcome(failure=Failure(kind), case=work.case, printed=printed)
     if replaced:
-        message = f"Your code replaced {', '.join(f'`{name}`' for name in replaced[:5])}; "
-        message += "it has been put back. Use another name for functions of your own."
-        return Outcome(status=Status.ERROR, message=message, printed=printed)
+        return Outcome(failure=Failure(Kind.REPLACED, names=tuple(replaced)), printed=printed)
     if work.failure is not None:
-        status, message = work.failure
-        return Outcome(status=status, message=message, case=work.case, printed=printed)
+        return Outcome(failure=work.failure, case=work.case, printed=printed)
     return Outcome(values=tuple(work.values), printed=printed)
 
 
@@ -100,63 +95,61 @@ class _Work:
         except BaseException as error:  # SystemExit and its like get a verdict, too
             _disarm()
             try:
-                self.failure = explain(error, self.answer, self.cases[self.case])
-            except BaseException:  # the text of an exception may raise, too
-                self.failure = Status.ERROR, f"It raised {class_name(error)}, which has no text."
+                self.failure = explain(error, self.answer)
+            except BaseException:  # what explaining needs may have been patched
+                self.failure = Failure(Kind.RAISED, exception=class_name(error))
 
     def _read(self, result):
-        """Keep `result` as plain arrays, or return (status, message)."""
+        """Keep `result` as plain arrays, or return the Failure."""
         try:
             self.values.append(plain(result))
         except NotPlain as error:
-            what = "None: is the return statement missing?" if result is None else f"{error}."
-            return Status.WRONG_TYPE, f"It returned {what}"
+            if result is None:
+                return Failure(Kind.RETURNED_NOTHING)
+            return Failure(Kind.NOT_NUMBERS, detail=str(error))
         return None
 
 
 def _changed_input(case, arguments):
-    """(status, message) when a call left its arguments other than they were, else None."""
-    changed = [
+    """The Failure when a call left its arguments other than they were, else None."""
+    changed = tuple(
         name
         for (name, before), after in zip(case.items(), arguments, strict=True)
         if type(before) is ndarray
         and (before.shape != after.shape or before.tobytes() != after.tobytes())
-    ]
-    if not changed:
-        return None
-    names = " and ".join(f"`{name}`" for name in changed)
-    advice = f"Work on a copy (`{changed[0]} = {changed[0]}.copy()`) or fill a new array."
-    return Status.CHANGED_INPUT, f"It changed {names} in place. {advice}"
+    )
+    return Failure(Kind.CHANGED_INPUT, names=changed) if changed else None
 
 
-# --------------------------------------------------------------------------- exceptions, in words
-def explain(error, answer, case):
-    """(status, message) for an exception of `answer`, in one line, with the student's own."""
+# --------------------------------------------------------------------------- exceptions, as data
+def explain(error, answer=None):
+    """The Failure of an exception that left `answer`, with the student's own line."""
     frames = _students_frames(error.__traceback__)
     if isinstance(error, NotImplementedError) and frames and frames[-1][2]:
-        return Status.NOT_ATTEMPTED, _not_attempted(frames[-1][0], answer)
+        code = frames[-1][0]
+        own = getattr(answer, "__code__", code) is code
+        return Failure(Kind.NOT_WRITTEN, names=() if own else (code.co_name,))
+    kind = Kind.RAISED
     if isinstance(error, SystemExit):
-        what = "It ends the program (exit) instead of returning a result"
-    elif isinstance(error, RecursionError):
-        what = "RecursionError: a function calls itself without end"
-    else:
-        text = " ".join(str.__str__(str(error)).split())[:300]
-        what = f"{class_name(error)}: {text}".rstrip(": ")
+        kind = Kind.EXITED
+    elif isinstance(error, MemoryError):
+        kind = Kind.OUT_OF_MEMORY
+    given = {"exception": class_name(error), "detail": _text(error)}
     if not frames:
-        names = ", ".join(case)
-        return Status.ERROR, f"{what}. The check calls your function with ({names}), in this order."
+        return Failure(kind, **given)
     code, line, _ = frames[-1]
     source = linecache.getline(code.co_filename, line).strip()[:100]
     on_disk = os.path.exists(code.co_filename)
-    place = os.path.basename(code.co_filename) if on_disk else "your cell"
-    return Status.ERROR, f"{what}, in line {line} of {place}" + (f": `{source}`" if source else ".")
+    file = os.path.basename(code.co_filename) if on_disk else ""
+    return Failure(kind, line=line, source=source, file=file, **given)
 
 
-def _not_attempted(code, answer):
-    own = getattr(answer, "__code__", code)
-    if code is own:
-        return "Replace `raise NotImplementedError(...)` by your own lines, then run both cells."
-    return f"It calls `{code.co_name}`, which is not written yet: begin there."
+def _text(error):
+    """The text of an exception in one line; empty where it has none, or making it fails."""
+    try:
+        return " ".join(str.__str__(str(error)).split())[:300]
+    except BaseException:
+        return ""
 
 
 def _students_frames(traceback):
@@ -237,7 +230,7 @@ def _ipython():
 
 
 # --------------------------------------------------------------------------- time
-def _within(seconds, work):
+def _within(seconds, work, leave):
     """Call `work` in a thread for at most `seconds`; return (ended in time, is it over now)."""
     thread = threading.Thread(target=work, daemon=True)
     before = _stack_size(STACK)
@@ -256,7 +249,7 @@ def _within(seconds, work):
             pass
         in_time = work.over.is_set()
     finally:
-        stopped = _stop(thread, work.over)
+        stopped = leave or _stop(thread, work.over)
     return in_time, stopped
 
 
@@ -270,16 +263,17 @@ def _stack_size(size):
 class _Stop(SystemExit):
     """Raised into a thread that is out of time.
 
-    Code may swallow it (`except: pass` in a loop), so creating it, which happens in the thread when
-    the swallowing `except` begins, arms a trace: from then on every new line raises again, those
-    of the handler included, until the student's frames are left. A SystemExit, because threads end
-    with it silently.
+    Code may swallow it (`except: pass` in a loop), so from then on every new line of the student's
+    raises again, those of the handler included, until their frames are left. Python 3.12 and later
+    can watch the lines of a running thread from outside (_watch). For 3.11, creating this
+    exception, which happens in the thread when the swallowing `except` begins, arms a trace. A
+    SystemExit, because threads end with it silently.
     """
 
     def __init__(self, *args):
         super().__init__(*args)
         frame = sys._getframe(1)
-        if frame.f_code.co_filename == __file__:  # the student's frames are left already
+        if MONITORED or frame.f_code.co_filename == __file__:  # the student's frames are left
             return
         while frame is not None and frame.f_code.co_filename != __file__:
             frame.f_trace = _raise_again
@@ -292,20 +286,55 @@ def _raise_again(frame, event, argument):
         raise SystemExit
 
 
+def _raise_at(code, *where):
+    if threading.get_ident() in _out_of_time and code.co_filename != __file__:
+        raise SystemExit
+
+
 def _disarm():
+    _out_of_time.discard(threading.get_ident())
     if sys.gettrace() is _raise_again:
         sys.settrace(None)
 
 
+@contextlib.contextmanager
+def _watch():
+    """Threads in _out_of_time get a SystemExit at each line, where Python can do that."""
+    tools = range(6) if MONITORED else ()
+    tool = next((tool for tool in tools if sys.monitoring.get_tool(tool) is None), None)
+    if tool is None:
+        yield
+        return
+    events = sys.monitoring.events
+    watched = (events.LINE, events.JUMP, events.PY_START, events.PY_RESUME)
+    sys.monitoring.use_tool_id(tool, __name__)
+    try:
+        for event in watched:
+            sys.monitoring.register_callback(tool, event, _raise_at)
+        sys.monitoring.set_events(tool, sum(watched))
+        yield
+    finally:
+        sys.monitoring.set_events(tool, 0)
+        for event in watched:
+            sys.monitoring.register_callback(tool, event, None)
+        sys.monitoring.free_tool_id(tool)
+
+
 def _stop(thread, over):
     """Raise _Stop into `thread` until it is over, or give up after SECONDS_TO_STOP: did it end?"""
-    end = time.monotonic() + SECONDS_TO_STOP
-    alive = 1
-    while alive and not over.is_set() and time.monotonic() < end:
-        alive = ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread.ident), ctypes.py_object(_Stop)
-        )
-        over.wait(0.05)
     if over.is_set():
         thread.join(1.0)  # it has nothing left to do
+        return True
+    end = time.monotonic() + SECONDS_TO_STOP
+    alive = 1
+    with _watch():
+        while alive and not over.is_set() and time.monotonic() < end:
+            _out_of_time.add(thread.ident)
+            alive = ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(thread.ident), ctypes.py_object(_Stop)
+            )
+            over.wait(0.05)
+        _out_of_time.discard(thread.ident)
+    if over.is_set():
+        thread.join(1.0)
     return over.is_set() or not alive

@@ -9,6 +9,7 @@ import re
 
 from numpy import errstate
 
+from unrolled.exercises.failure import Kind
 from unrolled.exercises.judging import judge
 from unrolled.exercises.verdict import Status
 from unrolled.grading.model import FOR_A_PERSON, Ending, Mark
@@ -20,12 +21,8 @@ ENDINGS = {
     Status.ERROR: Ending.ERROR,
     Status.TIMED_OUT: Ending.TIMED_OUT,
 }  # all others: WRONG
-MEMORY = re.compile(r"_?\w*MemoryError\b")
-RAISED = re.compile(r"(\w+)(?::|,)")
-LINE = re.compile(r"in line (\d+) of your cell(?:: `(.*)`)?", re.DOTALL)
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 BUILT_IN = {name for name, kind in vars(builtins).items() if isinstance(kind, type)}
-OWN_WORDS = ("It ends the program (exit)", "It returned None: is the return statement missing?")
 
 
 def mark(exercise, points, cases, outcome, lines=frozenset()):
@@ -59,7 +56,7 @@ def ended(name, points, ending, says, detail=""):
 
 def _failed(exercise, points, verdict, outcome, lines):
     ending = ENDINGS.get(verdict.status, Ending.WRONG)
-    if outcome.status is Status.ERROR and MEMORY.match(outcome.message):
+    if outcome.failure is not None and outcome.failure.kind is Kind.OUT_OF_MEMORY:
         ending = Ending.OUT_OF_MEMORY
     return Mark(
         exercise.name,
@@ -80,8 +77,8 @@ def _steady(text):
 # --------------------------------------------------------------------------- for the student
 def _says(exercise, verdict, outcome, lines):
     """Sentences that hold no number of a case: neither drawn nor slipped into a message."""
-    if outcome.status is not None:
-        return _of_a_failed_run(exercise, outcome, lines)
+    if outcome.failure is not None:
+        return _of_a_failed_run(exercise, outcome.failure, lines)
     kind = {
         Status.WRONG_TYPE: f"It returns something else than {_returns(exercise)}.",
         Status.WRONG_SHAPE: f"The shape is not right. Expected is {_returns(exercise)}.",
@@ -101,31 +98,39 @@ def _says(exercise, verdict, outcome, lines):
     return [*says, f'Read again: section "{section}" of the chapter.']
 
 
-def _of_a_failed_run(exercise, outcome, lines):
-    status, message = outcome.status, outcome.message
-    if status is Status.NOT_ATTEMPTED:
-        return ["It was handed in without an answer."]
-    if status is Status.CHANGED_INPUT:
-        return ["It changes its arguments in place. Work on a copy, or fill a new array."]
-    if status is Status.WRONG_TYPE:
-        fixed = [words for words in OWN_WORDS if message.startswith(words)]
-        return [*fixed, f"Expected is {_returns(exercise)}."]
-    if status is not Status.ERROR:
-        return [f"It ended so: {status}."]
-    if message.startswith("Your code replaced "):
-        return ["Your code replaces functions of NumPy or Python by others of the same name."]
-    raised = RAISED.match(message)
-    if message.startswith(OWN_WORDS[0]):
-        what = "It ends the program (exit) instead of returning a result"
-    elif raised and raised[1] in BUILT_IN:
-        what = f"It raises {raised[1]}"
-    else:
-        what = "It raises an exception"
-    line = LINE.search(message)
-    if line is None:
-        return [f"{what}."]
-    quoted = f": `{line[2]}`" if line[2] and line[2] in lines else "."
-    return [f"{what}, in line {line[1][:5]} of its cell{quoted}"]
+def _of_a_failed_run(exercise, failure, lines):
+    """The kind of failure and the student's own line; nothing that their code put into words."""
+    expected = f"Expected is {_returns(exercise)}."
+    says = {
+        Kind.NOT_CALLABLE: "Its name stands for something else than a function.",
+        Kind.NOT_WRITTEN: "It was handed in without an answer.",
+        Kind.CHANGED_INPUT: "It changes its arguments in place. Work on a copy, or fill a new "
+        "array.",
+        Kind.REPLACED: "Your code replaces functions of NumPy or Python by others of the same "
+        "name.",
+        Kind.RETURNED_NOTHING: f"It returns None: is the return statement missing? {expected}",
+        Kind.NOT_NUMBERS: f"It returns something else than numbers. {expected}",
+    }.get(failure.kind)
+    return [says or f"{_what_it_does(failure)}{_where(failure, lines)}"]
+
+
+def _what_it_does(failure):
+    if failure.kind is Kind.EXITED:
+        return "It ends the program (exit) instead of returning a result"
+    if failure.kind is Kind.OUT_OF_MEMORY:
+        return "It asks for more memory than there is"
+    if failure.kind is Kind.SYNTAX:
+        return "It is not valid Python"
+    known = failure.exception in BUILT_IN
+    return f"It raises {failure.exception}" if known else "It raises an exception"
+
+
+def _where(failure, lines):
+    """The place in the student's cells, with the line itself if it is one that they handed in."""
+    if failure.line is None or failure.file:
+        return "."
+    quoted = f": `{failure.source}`" if failure.source and failure.source in lines else "."
+    return f", in line {failure.line} of its cell{quoted}"
 
 
 def _returns(exercise):

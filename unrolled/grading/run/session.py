@@ -6,16 +6,20 @@ go on in a new sandbox, in which that cell is left out.
 
 from dataclasses import dataclass
 
+from unrolled.exercises.failure import Failure, Kind
 from unrolled.exercises.plain import NotPlain, plain
 from unrolled.exercises.running import LINES, PRINTED, Outcome
-from unrolled.exercises.verdict import Status
 from unrolled.grading.model import Ending, GradingError
 from unrolled.grading.run import sandbox
 from unrolled.grading.run.sandbox import Sandbox, Stop
 
 BROKEN_CELLS = 4  # so many may be left out before the rest is given up
 TRIES = 3  # at starting a sandbox
-MESSAGE = 1000  # characters
+NAMES, NAME, DETAIL, LAST_LINE = 20, 100, 1000, 100_000  # what a failure may hold at most
+# what a process can tell of itself: only the supervisor's clock says that time is up
+TELLABLE = frozenset(Kind) - {
+    *(Kind.TIMED_OUT, Kind.RUNS_ON, Kind.ENDED_PROCESS, Kind.KILLED_PROCESS)
+}
 
 
 @dataclass
@@ -107,25 +111,18 @@ class Session:
 
     def _read(self, reply, cases):
         """An Outcome made of what came, each part checked; a Stop where that cannot be done."""
-        kind, message = reply["type"], _text(reply.get("message"), MESSAGE)
+        kind = reply["type"]
         if kind == "memory":
             return Stop(Ending.OUT_OF_MEMORY, f"It needs more than {self.limits.memory_mb} MB.")
         if kind == "undefined":
             return Stop(Ending.MISSING, "No cell defines it under its name.")
-        if kind == "failed":
-            return Outcome(status=Status.ERROR, message=message or "Its cell failed.")
         if kind != "outcome":
             return self._unreadable()
         printed = "\n".join(_text(reply.get("printed"), 2 * PRINTED).splitlines()[: LINES + 1])
-        status, case = reply.get("status"), reply.get("case")
-        if status is not None:
-            if status not in set(Status) - {Status.PASSED}:
-                return self._unreadable()
-            status = Status(status)
+        if reply.get("failure") is not None:
+            failure, case = _failure(reply["failure"]), reply.get("case")
             case = case if type(case) is int and 0 <= case < cases else None
-            if status is Status.TIMED_OUT:  # only the supervisor's clock counts
-                return self._unreadable()
-            return Outcome((), status, message, case, printed)
+            return Outcome((), failure, case, printed) if failure else self._unreadable()
         values = reply.get("values")
         try:
             values = tuple(map(plain, values)) if type(values) is list else None
@@ -145,6 +142,24 @@ class Session:
 
     def __exit__(self, *error):
         self.close()
+
+
+def _failure(told):
+    """The Failure that a student's process tells of, each field checked; None if it is none."""
+    if type(told) is not dict or type(told.get("kind")) is not str:
+        return None
+    if told["kind"] not in TELLABLE:
+        return None
+    line, names = told.get("line"), told.get("names")
+    return Failure(
+        Kind(told["kind"]),
+        exception=_text(told.get("exception"), NAME),
+        line=line if type(line) is int and 0 < line < LAST_LINE else None,
+        source=_text(told.get("source"), NAME),
+        names=tuple(_text(one, NAME) for one in names[:NAMES]) if type(names) is list else (),
+        detail=_text(told.get("detail"), DETAIL),
+        file=_text(told.get("file"), NAME),
+    )
 
 
 def _text(value, most):

@@ -91,8 +91,11 @@ def serve(channel, confined):
         request = channel.receive()
         name = request["exercise"]
         if name not in answers:
-            kind, says = failures.get(name, ("undefined", ""))
-            channel.send({"type": kind, "message": says})
+            failure = failures.get(name)
+            if failure is None:
+                channel.send({"type": "undefined"})
+            else:
+                channel.send({"type": "outcome", "failure": failure.as_plain()})
             continue
         restore()  # what was replaced before; `run` reports what is replaced during the run
         outcome = run(answers[name], request["cases"], request["seconds"])
@@ -100,8 +103,7 @@ def serve(channel, confined):
             {
                 "type": "outcome",
                 "values": list(outcome.values),
-                "status": outcome.status and str(outcome.status.value),
-                "message": str.__str__(outcome.message)[:1000],
+                "failure": outcome.failure and outcome.failure.as_plain(),
                 "case": outcome.case,
                 "printed": str.__str__(outcome.printed)[:4000],
             }
@@ -113,7 +115,7 @@ def execute(cells, skip, channel):
 
     `cells` are pairs (source, exercise or None). Returns the answers, {exercise: what its name
     stands for when the next exercise begins}, as a check below it would see it, and the failures,
-    {exercise: (kind, message)}.
+    {exercise: Failure}.
     """
     import types
 
@@ -144,25 +146,25 @@ def _keep(exercise, namespace, answers):
 
 
 def _execute(source, index, namespace):
-    """None, or how the cell failed: (kind, message)."""
+    """None, or the Failure that the cell ended with."""
     import linecache
 
+    from unrolled.exercises.failure import Failure, Kind
     from unrolled.exercises.running import explain
 
     name = f"<cell {index}>"
     linecache.cache[name] = len(source), None, source.splitlines(keepends=True), name
     try:
         exec(compile(source, name, "exec"), namespace)
-    except MemoryError:
-        return "memory", ""
     except SyntaxError as error:
-        where = f", in line {error.lineno} of your cell" if error.filename == name else ""
-        return "failed", f"{type(error).__name__}: {error.msg}{where}."
+        line = error.lineno if error.filename == name else None
+        text = linecache.getline(name, line or 0).strip()[:100]
+        return Failure(Kind.SYNTAX, type(error).__name__, line, text, detail=str(error.msg))
     except BaseException as error:  # SystemExit, and whatever else: the next cell may be right
         try:
-            return "failed", explain(error, None, {})[1].partition(" The check calls ")[0]
+            return explain(error)
         except BaseException:
-            return "failed", "It raised an exception that has no text."
+            return Failure(Kind.RAISED)
     return None
 
 
