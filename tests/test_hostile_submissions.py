@@ -395,7 +395,7 @@ ATTACKS = {
         running.Outcome.__init__ = lambda self, *a, **k: None
         return nothing(x, m)
         """,
-        ERROR,
+        CRASHED,
     ),
     "forges a passed outcome": Attack(
         "say(frames()({'type': 'outcome', 'failure': {'kind': 'passed'}}))\ntime.sleep(99)",

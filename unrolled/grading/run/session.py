@@ -125,10 +125,10 @@ class Session:
             return Outcome((), failure, case, printed) if failure else self._unreadable()
         values = reply.get("values")
         try:
-            values = tuple(map(plain, values)) if type(values) is list else None
+            values = tuple(map(plain, values)) if type(values) is list else ()
         except (NotPlain, RecursionError):
-            values = None
-        return self._unreadable() if values is None else Outcome(values, printed=printed)
+            values = ()
+        return Outcome(values, printed=printed) if len(values) == cases else self._unreadable()
 
     def _unreadable(self):
         self._drop()
