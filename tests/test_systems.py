@@ -1,0 +1,238 @@
+"""What each learning system offers for download, in small samples with invented names."""
+
+import zipfile
+
+import pytest
+from classes import LAB01, Work
+
+from unrolled.grading.intake import collect as intake
+from unrolled.grading.model import GradingError, Person
+
+DONE, OTHER = Work().bytes(), Work(spikes="Later.").bytes()
+HALF = Work(solved=False).bytes()
+
+
+@pytest.fixture(params=["archive", "folder"])
+def collected(request, tmp_path):
+    """f({path: bytes}) -> {student: Submission}, from a zip file or from a folder."""
+
+    def collected(files, assignment=LAB01):
+        if request.param == "archive":
+            path = tmp_path / "download.zip"
+            with zipfile.ZipFile(path, "w") as archive:
+                for name, data in files.items():
+                    archive.writestr(name, data)
+        else:
+            path = tmp_path / "download"
+            for name, data in files.items():
+                (path / name).parent.mkdir(parents=True, exist_ok=True)
+                (path / name).write_bytes(data)
+        return {one.student: one for one in intake.collect(path, assignment)}
+
+    return collected
+
+
+def problems(found):
+    return {student: one.problem for student, one in found.items()}
+
+
+def test_moodle(collected):
+    found = collected(
+        {
+            "Ada Lovelace_201_assignsubmission_file_/lab01.ipynb": DONE,
+            "Bo Li_202_assignsubmission_file_lab01.ipynb": DONE,
+            "Cy_von_Ott_203_assignsubmission_onlinetext_/onlinetext.html": b"<p>See file</p>",
+            "Participant_204_assignsubmission_file_/sub/lab.ipynb": DONE,
+        }
+    )
+    assert problems(found) == {
+        "Ada Lovelace_201": None,
+        "Bo Li_202": None,
+        "Cy_von_Ott_203": "no notebook was handed in, but onlinetext.html",
+        "Participant_204": None,
+    }
+    assert found["Ada Lovelace_201"].person == Person(
+        "Moodle",
+        number="201",
+        name="Ada Lovelace",
+        returns="Ada Lovelace_201_assignsubmission_file_/feedback.html",
+    )
+
+
+def test_canvas(collected):
+    found = collected(
+        {
+            "lovelaceada_11_9001_lab01.ipynb": DONE,
+            "lovelaceada_11_9001_text.html": b"<p>My answer</p>",
+            "liBo_12_text.html": b"<p>Only a text</p>",
+            "van_der_bergcy_LATE_13_9003_lab01_convolution-2.ipynb": DONE,
+            "ottdora_LATE_14_9004_link.html": b"https://example.org",
+        }
+    )
+    assert problems(found) == {
+        "liBo_12": "no notebook was handed in, but text.html",
+        "lovelaceada_11": None,
+        "ottdora_14": "no notebook was handed in, but link.html",
+        "van_der_bergcy_13": None,
+    }
+    assert {name: one.late for name, one in found.items()} == {
+        "liBo_12": False,
+        "lovelaceada_11": False,
+        "ottdora_14": True,
+        "van_der_bergcy_13": True,
+    }
+    person = found["van_der_bergcy_13"].person
+    assert (person.number, person.name) == ("13", "van_der_bergcy")
+    assert person.returns == "van_der_bergcy_LATE_13_9003_feedback.html"
+    assert found["lovelaceada_11"].person.returns == "lovelaceada_11_9001_feedback.html"
+
+
+def test_canvas_anonymous(collected):
+    found = collected(
+        {
+            "anon_aB3xY_9001_lab01.ipynb": DONE,
+            "LATE_anon_Zq81k_9002_lab01.ipynb": HALF,
+            "LATE_anon_Zq81k_9005_lab01-1.ipynb": DONE,
+            "anon_77777_text.html": b"<p>Only a text</p>",
+        }
+    )
+    assert list(found) == ["anon_77777", "anon_Zq81k", "anon_aB3xY"]
+    assert found["anon_Zq81k"].late is True
+    assert found["anon_Zq81k"].endings == {}
+    assert found["anon_aB3xY"].late is False
+    assert found["anon_77777"].problem == "no notebook was handed in, but text.html"
+    assert found["anon_aB3xY"].person.name == ""
+
+
+def test_blackboard(collected):
+    at = "Lab 1_alovelace_attempt_2027-01-{}"
+    found = collected(
+        {
+            at.format("29-23-00-00") + ".txt": b"Name: Ada Lovelace (alovelace)",
+            at.format("29-23-00-00_lab01.ipynb"): HALF,
+            at.format("30-12-00-00") + ".txt": b"Name: Ada Lovelace (alovelace)",
+            at.format("30-12-00-00_lab01.ipynb"): DONE,
+            "Lab 1_bli_attempt_2027-01-30-12-30-00.txt": b"Name: Bo Li (bli)",
+        }
+    )
+    assert problems(found) == {
+        "alovelace": None,
+        "bli": "no notebook was handed in, but Lab 1_bli_attempt_2027-01-30-12-30-00.txt",
+    }
+    assert found["alovelace"].endings == {}
+    assert found["alovelace"].notes == ("Handed in 2 times; the last counts.",)
+    assert found["alovelace"].person == Person("Blackboard", login="alovelace")
+
+
+def test_brightspace(collected):
+    found = collected(
+        {
+            "index.html": b"<html>Submissions</html>",
+            "501-88 - Ada Lovelace - Jan 29, 2027 1105 PM/lab01.ipynb": HALF,
+            "501-88 - Ada Lovelace - Jan 30, 2027 105 AM/lab01 (1).ipynb": DONE,
+            "502-88 - Bo van-Li - 30 January, 2027 9:05 AM/lab01.ipynb": DONE,
+        }
+    )
+    assert problems(found) == {"Ada Lovelace_501": None, "Bo van-Li_502": None}
+    assert found["Ada Lovelace_501"].endings == {}
+    assert found["Ada Lovelace_501"].person.number == "501"
+
+
+GRADESCOPE = """\
+submission_301:
+  :submitters:
+  - :name: Ada Lovelace
+    :sid: '7001'
+    :email: ada@example.org
+  :created_at: 2027-01-30 12:00:00.123456000 Z
+  :score: 0.0
+submission_302:
+  :submitters:
+  - :name: Bo Li
+    :sid:
+    :email: bo@example.org
+  - :name: Cy Ott
+    :sid: 7003
+    :email: cy@example.org
+  :created_at: '2027-02-01 12:00:00 UTC'
+"""
+
+
+@pytest.mark.parametrize("outer", ["", "assignment_456_export/"])
+def test_gradescope(collected, outer):
+    found = collected(
+        {
+            f"{outer}submission_metadata.yml": GRADESCOPE.encode(),
+            f"{outer}submission_301/lab01.ipynb": DONE,
+            f"{outer}submission_302/lab01.ipynb": OTHER,
+            f"{outer}submission_303/lab01.ipynb": DONE,
+        }
+    )
+    assert list(found) == ["Ada Lovelace_7001", "Bo Li", "Cy Ott_7003", "submission_303"]
+    assert found["Ada Lovelace_7001"].person == Person(
+        *("Gradescope", "", "7001", "", "ada@example.org", "Ada Lovelace"),
+        returns="submission_301",
+    )
+    assert found["Bo Li"].cells == found["Cy Ott_7003"].cells
+    assert found["Cy Ott_7003"].person.sid == "7003"
+
+
+@pytest.mark.parametrize("told", [b"- 1", b"a: [", b"\xff\xfe\x00"])
+def test_metadata_that_cannot_be_read(collected, told):
+    with pytest.raises(GradingError, match=r"^submission_metadata\.yml [^\n]*$"):
+        collected({"submission_metadata.yml": told, "submission_301/lab01.ipynb": DONE})
+
+
+@pytest.mark.parametrize("told", [b"{}", b"submission_301: &a [*a]", b"submission_301: {a: 1}"])
+def test_metadata_that_say_nothing(collected, told):
+    files = {"submission_metadata.yml": told, "submission_301/lab01.ipynb": DONE}
+    assert "submission_301" in collected(files)
+
+
+@pytest.mark.parametrize("outer", ["", "submitted/"])
+def test_nbgrader(collected, outer):
+    found = collected(
+        {
+            f"{outer}ada/week1/lab01.ipynb": DONE,
+            f"{outer}ada/week1/timestamp.txt": b"2027-01-31 12:00:00.000000 UTC",
+            f"{outer}bo/week1/timestamp.txt": b"2027-01-31 12:00:00.000000 UTC",
+            f"{outer}bo/week1/notes.pdf": b"%PDF",
+        }
+    )
+    assert problems(found) == {
+        "ada": None,
+        "bo": "no notebook was handed in, but notes.pdf",
+    }
+    assert found["ada"].person == Person(plain="ada")
+
+
+def test_drive(collected):
+    found = collected(
+        {
+            "Copy of ada.ipynb": DONE,
+            "bo.ipynb": DONE,
+            "Kopie von Copy of bo.ipynb": DONE,
+            "Cy Ott - Copy of lab01_convolution.ipynb": DONE,
+            "dora/Copy of lab01.ipynb": DONE,
+        }
+    )
+    assert list(found) == ["Cy Ott", "ada", "bo", "dora"]
+    assert found["Cy Ott"].person == Person("Google Drive", name="Cy Ott")
+    assert "are the same file" in found["bo"].notes[0]
+
+
+def test_one_students_folder_is_not_the_class(collected):
+    found = collected({"Ada_9_assignsubmission_file_/a.ipynb": DONE, "bo/a.ipynb": HALF})
+    assert list(found) == ["Ada_9", "bo"]
+
+
+def test_a_download_within_a_folder(collected):
+    files = {"Lab 1-42/Ada_9_assignsubmission_file_/a.ipynb": DONE}
+    files |= {"Lab 1-42/Bo_10_assignsubmission_file_/a.ipynb": DONE}
+    assert list(collected(files)) == ["Ada_9", "Bo_10"]
+
+
+def test_a_folder_of_one_student_with_two_files(tmp_path):
+    Work().write(tmp_path / "ada/one.ipynb")
+    Work(solved=False).write(tmp_path / "ada/two.ipynb")
+    assert [one.student for one in intake.collect(tmp_path, LAB01)] == ["ada"]
