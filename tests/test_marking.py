@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
+from classes import LAB01
 from graded import EVIL, keep, result
 
 from unrolled.grading.model import Ending, GradingError
@@ -64,7 +66,9 @@ def test_a_page_and_a_table(folder, tmp_path):
     assert "Left empty." in page
     assert "Its cell is gone" in page
     found = {(row["student"], row["question"]): row for row in rows(tmp_path / "out/marks.csv")}
-    assert len(found) == 5 + 1 + 6
+    assert len(found) == 4 + 1 + 1  # of a file that is broken as a whole, one line
+    assert found["emil", "everything"]["of"] == "20"
+    assert found["emil", "everything"]["why"].startswith("missing: ")
     assert found["bob", "spikes"]["points"] == "0"
     assert found["ada", "spikes"]["points"] == ""
     assert found["cy", "correlate"]["of"] == "1"
@@ -77,7 +81,7 @@ def test_marks_come_back(folder, tmp_path):
     table = tmp_path / "marks.csv"
     fill(table, {("ada", "spikes"): "1.5", ("'" + EVIL, "spikes"): "2", ("cy", "correlate"): "1"})
     fill(table, {("ada", "spikes"): "Good; and why?"}, "comment")
-    assert marking.read(folder, table) == (4, 1 + 7)
+    assert marking.read(folder, table) == (4, 1 + 1)
     book = gradebook.read(folder)
     ada, _bob, cy, *_ = sorted(book.results, key=lambda one: one.student)[1:]
     assert book.total(ada) == 18 + 1.5
@@ -117,6 +121,8 @@ def test_as_spreadsheets_save_it(folder, tmp_path, options):
         ("ada,spikes,two,", "line 3: the points are 'two'; write a number"),
         ("bob,spikes,1,", "line 3: spikes of bob stands in line 2 already"),
         (",,,x", "line 3: no student ''"),
+        ("emil,everything,1,", "line 3: 1 points for everything; only 0 can stand here"),
+        ("bob,everything,0,", "line 3: spikes of bob stands in line 2 already"),
     ],
 )
 def test_a_line_that_cannot_be_right_takes_nothing(folder, tmp_path, line, said):
@@ -168,3 +174,89 @@ def test_anonymous_marking(folder, tmp_path):
 def test_a_folder_that_was_not_graded(tmp_path):
     with pytest.raises(GradingError, match=r"no record\.json; grade into this folder first"):
         marking.collect(tmp_path, tmp_path / "out")
+
+
+# ------------------------------------------------------------------------------- another file
+def graded_again(folder, assignment=LAB01, **digests):
+    """The class once more, some with another file."""
+    found = [replace(one, digest=digests.get(one.student, one.digest)) for one in CLASS]
+    return keep(folder, found, assignment)
+
+
+def test_points_do_not_hold_for_another_file(folder, tmp_path):
+    marking.collect(folder, tmp_path)
+    table = tmp_path / "marks.csv"
+    fill(table, {("cy", "correlate"): "1", ("ada", "spikes"): "2"})
+    marking.read(folder, table)
+    graded_again(folder, cy="f" * 64)
+    book = gradebook.read(folder)
+    of = {one.student: one for one in book.results}
+    why = dict(book.open(of["cy"]))["correlate"]
+    assert why == "1 were given by hand for an earlier file: look at the new one"
+    assert book.total(of["cy"]) is None
+    assert book.given(of["ada"], "spikes").points == 2
+    marking.collect(folder, tmp_path, force=True)
+    line = next(row for row in rows(table) if (row["student"], row["of"]) == ("cy", "1"))
+    assert (line["points"], line["why"]) == ("", why)
+    marking.read(folder, table)  # not looked at yet: still open
+    assert dict(gradebook.read(folder).open(of["cy"]))["correlate"] == why
+    fill(table, {("cy", "correlate"): "0"})
+    marking.read(folder, table)
+    assert gradebook.read(folder).score(of["cy"], "correlate") == 0
+
+
+def test_points_above_a_maximum_that_was_lowered_are_not_exported(folder, tmp_path):
+    marking.collect(folder, tmp_path)
+    fill(tmp_path / "marks.csv", {("ada", "spikes"): "1.5"})
+    marking.read(folder, tmp_path / "marks.csv")
+    graded_again(folder, replace(LAB01, questions={"spikes": 1}))
+    book = gradebook.read(folder)
+    ada = next(one for one in book.results if one.student == "ada")
+    assert book.score(ada, "spikes") is None
+    assert dict(book.open(ada))["spikes"].startswith("1.5 were given by hand, and there are 1 now")
+
+
+def test_no_points_for_all_of_a_broken_file(folder, tmp_path):
+    marking.collect(folder, tmp_path)
+    fill(tmp_path / "marks.csv", {("emil", "everything"): "0"})
+    assert marking.read(folder, tmp_path / "marks.csv") == (7 + 1, 4)
+    book = gradebook.read(folder)
+    emil = next(one for one in book.results if one.student == "emil")
+    assert book.total(emil) == 0
+    assert book.open(emil) == []
+
+
+def test_the_lines_are_in_the_labs_order_whoever_they_are_of(tmp_path):
+    gone = dict.fromkeys(LAB01.exercises, Ending.MISSING)
+    found = [result(f"s{n:02}", {"spikes": "Mine."}, **gone) for n in range(20)]
+    folder = keep(tmp_path / "results", found)
+    marking.collect(folder, tmp_path, anonymous=True)
+    lines = [row["question"] for row in rows(tmp_path / "marks.csv")]
+    assert lines == [name for name in [*LAB01.exercises, "spikes"] for _ in range(20)]
+    codes = json.loads((folder / "codes.json").read_text())
+    orders = {}
+    for row in rows(tmp_path / "marks.csv"):
+        orders.setdefault(row["question"], []).append(row["student"])
+    assert [codes[f"s{n:02}"] for n in range(20)] not in orders.values()
+    assert len({tuple(order) for order in orders.values()}) == len(orders)
+
+
+def test_ids_that_look_alike_to_a_spreadsheet(tmp_path):
+    found = [result(name, {"spikes": "Mine."}) for name in ("=x", "'=x", "''=x")]
+    folder = keep(tmp_path / "results", found)
+    marking.collect(folder, tmp_path)
+    table = tmp_path / "marks.csv"
+    names = {row["student"] for row in rows(table)}
+    assert names == {"'=x", "''=x", "'''=x"}
+    fill(table, {("'=x", "spikes"): "1", ("''=x", "spikes"): "2"})
+    marking.read(folder, table)
+    by_hand = gradebook.read(folder).by_hand
+    assert {name: given.points for (name, _), given in by_hand.items()} == {"=x": 1, "'=x": 2}
+
+
+def test_an_endless_text_does_not_make_an_endless_page(tmp_path):
+    folder = keep(tmp_path / "results", [result("ada", {"spikes": "x" * 100_000})])
+    marking.collect(folder, tmp_path)
+    page = (tmp_path / "spikes.html").read_text()
+    assert len(page) < 30_000
+    assert "… and 80,000 more characters" in page

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 from classes import LAB01, Work, solutions
 from graded import EVIL, GRADED_CASE, keep, moodle, result
+from hypothesis import given
+from hypothesis import strategies as st
 from playwright.sync_api import sync_playwright
 from test_site import SWITCHES, axe, find_chromium
 
@@ -70,9 +72,27 @@ def table(path):
 
 # ------------------------------------------------------------------------------- tables
 def test_what_begins_as_a_formula_is_text():
-    for text in ("=1", "+1", "-1", "@x", "\t=1", "\r=1"):
+    for text in ("=1", "+1", "-1", "@x"):
         assert tables.safe(text) == f"'{text}"
-    assert [tables.safe(v) for v in ("a=1", "", None, 3, "'=")] == ["a=1", "", "", "3", "'="]
+    assert [tables.safe(v) for v in ("a=1", "", None, 3, "a-b")] == ["a=1", "", "", "3", "a-b"]
+    assert [tables.safe(v) for v in ("'=", "''=", ";=1", "a; -1", "\t=1", "\r")] == [
+        *("''=", "'''=", ";'=1", "a; '-1", "'\t'=1", "'\r")
+    ]
+
+
+SIGNS = st.text(alphabet="=+-@'\",;\t|\r\n a＝\xa0", max_size=12)
+
+
+@given(st.lists(SIGNS, min_size=1, max_size=4))
+def test_no_separator_makes_a_formula(values):
+    """However a spreadsheet cuts the table, no piece begins as a formula does."""
+    for piece in re.split(r"[,;\t|\r\n]", tables.text([["x", *values]])):
+        assert not re.match('[ \xa0"]*[=+@＝-]', piece), piece
+
+
+@given(SIGNS, SIGNS)
+def test_no_two_values_become_the_same(one, other):
+    assert (tables.safe(one) == tables.safe(other)) == (one == other)
 
 
 def test_the_generic_table(out):
@@ -252,8 +272,8 @@ def test_points_set_by_hand_replace_a_verdict(tmp_path):
         folder / gradebook.BY_HAND,
         {
             "Cy_13": {
-                "correlate": {"points": 0.5, "comment": "A <typo>."},
-                "spikes": {"points": 2, "comment": ""},
+                "correlate": {"points": 0.5, "comment": "A <typo>.", "digest": "0" * 64},
+                "spikes": {"points": 2, "comment": "", "digest": "0" * 64},
             }
         },
     )
@@ -263,3 +283,35 @@ def test_points_set_by_hand_replace_a_verdict(tmp_path):
     page = report.feedback_page(book, one)
     assert "19.5 of 20 points." in page
     assert "The points were set by a person. A &lt;typo&gt;." in page
+
+
+def test_what_was_decided_is_no_longer_for_a_person(tmp_path):
+    folder = keep(tmp_path / "graded", CLASS[2:4])
+    decided = {"points": 1, "comment": "", "digest": "0" * 64}
+    results.write(folder / gradebook.BY_HAND, {"Cy_13": {"correlate": decided}})
+    report.write(folder, tmp_path / "out")
+    text = " ".join(re.sub(r"<[^>]+>", " ", (tmp_path / "out/class.html").read_text()).split())
+    assert "Cy_13 correlate missing" not in text
+    assert "Dora_14 correlate crashed" in text
+    assert "correlate 1 0 0 1" in text  # passed, failed, not attempted, for a person
+
+
+def test_a_broken_file_says_so_once(tmp_path):
+    says = ("The file could not be read: not a notebook.",)
+    broken = result("ada", {"spikes": None}, **dict.fromkeys(LAB01.exercises, Ending.MISSING))
+    broken = replace(broken, marks=tuple(replace(mark, says=says) for mark in broken.marks))
+    report.write(keep(tmp_path / "graded", [broken]), tmp_path / "out")
+    (page,) = (tmp_path / "out/feedback").iterdir()
+    for path in (page, tmp_path / "out/class.html"):
+        assert path.read_text().count("not a notebook") == 1
+    assert table(tmp_path / "out/grades.csv")[0]["open"] == "everything"
+
+
+def test_thousands_of_notes_do_not_make_a_page_that_no_browser_opens(tmp_path):
+    notes = tuple(f"{n} " + "x" * 4000 for n in range(2000))
+    report.write(keep(tmp_path / "graded", [result("ada", notes=notes)]), tmp_path / "out")
+    (page,) = (tmp_path / "out/feedback").iterdir()
+    for path in (page, tmp_path / "out/class.html"):
+        assert len(path.read_text()) < 30_000
+        assert "and 1,990 more" in path.read_text()
+    assert "and 1,990 more" in table(tmp_path / "out/grades.csv")[0]["notes"]

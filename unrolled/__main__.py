@@ -141,20 +141,18 @@ def grade(assignment, submissions, results, workers, scheduler, again, unconfine
     run that was interrupted goes on where it stopped when the same command is given again.
     """
     from unrolled.grading.judge.grade import grade as run
-    from unrolled.grading.model import FOR_A_PERSON
     from unrolled.grading.store import gradebook
 
     read, found = _collected(assignment, submissions)
     options = {"scheduler": scheduler, "again": again, "unconfined": unconfined}
     graded = run(read, found, results, workers=workers, **options)
-    gradebook.note_intake(results, found)
     counts = {}
     for one in graded:
         for mark in one.marks:
             counts[mark.ending] = counts.get(mark.ending, 0) + 1
     for ending, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
         click.echo(f"{count:6} {ending}")
-    open_ = sum(any(mark.ending in FOR_A_PERSON for mark in one.marks) for one in graded)
+    open_ = gradebook.for_a_person(gradebook.read(results))
     click.echo(f"{len(graded)} students graded into {results}")
     if open_:
         click.echo(f"{open_} need a person's look: see class.html of `report`")

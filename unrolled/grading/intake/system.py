@@ -4,6 +4,7 @@ A system says whose a file of its download is, reads its own tables of students,
 takes back. Adding one is adding a file: `all_systems` finds it there.
 """
 
+import hashlib
 import importlib
 import pkgutil
 import re
@@ -159,8 +160,9 @@ def student_id(name):
         f"\\x{ord(letter):02x}" if unicodedata.category(letter) in UNSAFE else letter
         for letter in name
     ).strip()
-    if len(name) > LONGEST_ID:
-        name = f"{name[:LONGEST_ID]}…"
+    if len(name) > LONGEST_ID:  # and no two become one
+        digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+        name = f"{name[:LONGEST_ID]}…{digest}"
     return name or "unnamed"
 
 

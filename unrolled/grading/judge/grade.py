@@ -15,7 +15,7 @@ from unrolled.grading.judge.scoring import ended, mark
 from unrolled.grading.model import Assignment, Ending, GradingError, Result, Submission
 from unrolled.grading.run import executors, sandbox
 from unrolled.grading.run.session import Session
-from unrolled.grading.store import record, results
+from unrolled.grading.store import gradebook, record, results
 from unrolled.grading.store.fingerprint import fingerprint
 from unrolled.support.progress import Progress
 
@@ -86,6 +86,7 @@ def grade(
     name = type(executor).__name__.lower()
     written = record.record(assignment, ordered, started, _now(), repeated, name)
     try:
+        gradebook.note_intake(folder, submissions)
         results.write(folder / results.RECORD, written)
     except OSError as error:
         raise GradingError(f"{folder}: the record cannot be written: {error.strerror}") from None

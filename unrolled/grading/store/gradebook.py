@@ -12,14 +12,19 @@ from unrolled.grading.store import results
 INTAKE = "intake.json"
 BY_HAND = "by-hand.json"
 TO_BE_MARKED = "to be marked"
+EVERYTHING = "everything"  # all exercises and questions of one student
 
 
 @dataclass(frozen=True)
 class ByHand:
-    """Points that a person gave, for a question or instead of a verdict."""
+    """Points that a person gave, for a question or instead of a verdict.
+
+    digest: of the file that the person looked at; for another file they do not hold
+    """
 
     points: float
     comment: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,9 +48,28 @@ class Gradebook:
         """{exercise or question: points to be had}."""
         return self.assignment.exercises | self.assignment.questions
 
+    def given(self, result, name):
+        """The ByHand that holds for an exercise or a question, or None."""
+        given = self.by_hand.get((result.student, name))
+        return None if self.reconsider(result, name) else given
+
+    def reconsider(self, result, name):
+        """Why points that were given by hand have to be looked at again, or None."""
+        given = self.by_hand.get((result.student, name))
+        if given is None:
+            return None
+        if given.digest != result.digest:
+            return f"{given.points:g} were given by hand for an earlier file: look at the new one"
+        if not 0 <= given.points <= self.maxima[name]:
+            most = self.maxima[name]
+            return f"{given.points:g} were given by hand, and there are {most} now: look again"
+        return None
+
     def score(self, result, name, as_zero=frozenset()):
         """Points for an exercise or a question, or None where a person has to decide."""
-        given = self.by_hand.get((result.student, name))
+        if self.reconsider(result, name):
+            return None
+        given = self.given(result, name)
         if given is not None:
             return given.points
         if name in self.assignment.questions:
@@ -60,19 +84,37 @@ class Gradebook:
         scores = [self.score(result, name, as_zero) for name in names or self.maxima]
         return None if None in scores else sum(scores)
 
+    def broken(self, result):
+        """What is wrong with the whole file, where that is all there is to say, or None."""
+        reasons = {(mark.ending, mark.says) for mark in result.marks}
+        if len(reasons) != 1 or any(result.texts.get(name) for name in self.assignment.questions):
+            return None
+        ((ending, says),) = reasons
+        if ending not in FOR_A_PERSON or any(key[0] == result.student for key in self.by_hand):
+            return None
+        return f"{ending}: {' '.join(says)}"
+
     def open(self, result):
-        """[(name, why)] of what a person has to decide."""
+        """[(name, why)] of what a person has to decide; once, where it is the whole file."""
+        broken = self.broken(result)
+        if broken:
+            return [(EVERYTHING, broken)]
         found = []
-        for mark in result.marks:
-            if self.score(result, mark.exercise) is None:
-                found.append((mark.exercise, f"{mark.ending}: {' '.join(mark.says)}"))
-        for name in self.assignment.questions:
+        for name in self.maxima:
             if self.score(result, name) is None:
-                why = "its cell is gone" if result.texts.get(name) is None else TO_BE_MARKED
-                if len({reason for _, reason in found}) == 1 and len(found) >= len(result.marks):
-                    why = found[0][1]  # there was no notebook, or more than one
-                found.append((name, why))
+                found.append((name, self.reconsider(result, name) or self._why(result, name)))
         return found
+
+    def _why(self, result, name):
+        if name in self.assignment.questions:
+            return "its cell is gone" if result.texts.get(name) is None else TO_BE_MARKED
+        mark = next(mark for mark in result.marks if mark.exercise == name)
+        return f"{mark.ending}: {' '.join(mark.says)}"
+
+
+def for_a_person(book):
+    """How many students have something to be decided that is not a text to be marked."""
+    return sum(any(why != TO_BE_MARKED for _, why in book.open(one)) for one in book.results)
 
 
 def note_intake(folder, submissions):

@@ -12,7 +12,7 @@ from unrolled.grading.intake.system import all_systems
 from unrolled.grading.model import Ending, GradingError
 from unrolled.grading.store import gradebook, results
 from unrolled.grading.store.fingerprint import fingerprint
-from unrolled.grading.tell import rosters, similarity, tables, templating
+from unrolled.grading.tell import bounds, rosters, similarity, tables, templating
 
 IMPORTS = {one.target for one in all_systems() if one.target} | {"roster.csv"}
 OWN = IMPORTS | {"grades.csv", "class.html", "feedback"}
@@ -109,13 +109,13 @@ def grades(book, as_zero, names, totals):
     rows = [head]
     for one in book.results:
         scores = [tables.number(book.score(one, name, as_zero)) for name in names]
-        waiting = [name for name, _ in book.open(one) if name in names]
+        waiting = [name for name, _ in book.open(one) if name in {*names, gradebook.EVERYTHING}]
         late = {True: "late", False: "in time", None: ""}[one.late]
         most = sum(book.maxima[name] for name in names)
         rows.append(
             [
                 *(one.student, *scores, tables.number(totals[one.student]), most),
-                *("; ".join(waiting), late, " ".join(one.notes)),
+                *("; ".join(waiting), late, " ".join(bounds.few(one.notes))),
             ]
         )
     return rows
@@ -175,7 +175,8 @@ def feedback_page(book, one, address=None):
     return templating.render(
         "feedback.html.jinja",
         title=_title(book),
-        result=replace(one, notes=_for_student(one.notes)),
+        result=replace(one, notes=bounds.few(_for_student(one.notes))),
+        broken=book.broken(one),
         total=book.total(one),
         known=sum(score for score in scores.values() if score is not None),
         points=sum(book.maxima.values()),
@@ -183,7 +184,7 @@ def feedback_page(book, one, address=None):
             (
                 mark,
                 scores[mark.exercise],
-                book.by_hand.get((one.student, mark.exercise)),
+                book.given(one, mark.exercise),
                 _section(book, mark),
             )
             for mark in one.marks
@@ -193,8 +194,8 @@ def feedback_page(book, one, address=None):
                 name,
                 points,
                 scores[name],
-                one.texts.get(name),
-                getattr(book.by_hand.get((one.student, name)), "comment", ""),
+                one.texts.get(name) and bounds.clipped(one.texts[name], bounds.LONGEST_TEXT),
+                getattr(book.given(one, name), "comment", ""),
             )
             for name, points in book.assignment.questions.items()
         ],
@@ -227,20 +228,14 @@ def class_page(book, feedback, address=None):
         students=[
             (
                 one,
-                [
-                    (
-                        book.score(one, name),
-                        next((m.ending for m in one.marks if m.exercise == name), None),
-                    )
-                    for name in book.maxima
-                ],
+                [(book.score(one, name), _sign(book, one, name)) for name in book.maxima],
                 totals[one.student],
                 feedback[one.student],
             )
             for one in book.results
         ],
         alike=similarity.pairs(book.results, _handed_out(book)),
-        noted=[(one.student, one.notes) for one in book.results if one.notes],
+        noted=[(one.student, bounds.few(one.notes)) for one in book.results if one.notes],
         chapter=book.lab.chapter,
         address=address,
     )
@@ -265,19 +260,32 @@ def _open(book):
         reasons = {}
         for name, why in book.open(one):
             if why != gradebook.TO_BE_MARKED:
-                reasons.setdefault(why, []).append(name)
+                reasons.setdefault(bounds.clipped(why), []).append(name)
         if reasons:
             items = [(names, why) for why, names in reasons.items()]
             found.append((one.student, items, book.files.get(one.student, "")))
     return found
 
 
+def _sign(book, one, name):
+    """(sign, tone, what it says) of an exercise of a student; None for a question."""
+    mark = next((mark for mark in one.marks if mark.exercise == name), None)
+    if mark is None:
+        return None
+    given = book.given(one, name)
+    if given is not None:  # a person has decided
+        return ("✎", "good" if given.points == mark.points else "bad", "set by hand")
+    if book.score(one, name) is None:
+        return ("?", "open", str(mark.ending))
+    return (*templating.SIGNS[mark.ending], str(mark.ending))
+
+
 def _exercise(book, name):
     """(name, how many ended in which tone, bars of a chart, seconds of the longest run)."""
     marks = [mark for one in book.results for mark in one.marks if mark.exercise == name]
     counts = dict.fromkeys(("good", "bad", "dull", "open"), 0)
-    for mark in marks:
-        counts[templating.SIGNS[mark.ending][1]] += 1
+    for one in book.results:
+        counts[_sign(book, one, name)[1]] += 1
     bars, x = [], 0.0
     for tone, count in counts.items():
         width = round(180 * count / max(1, len(marks)), 2)

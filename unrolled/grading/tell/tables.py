@@ -10,15 +10,21 @@ from pathlib import Path
 from unrolled.common.files import write_atomically, write_bytes_atomically
 from unrolled.grading.model import GradingError
 
-# A spreadsheet takes what begins so for a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet takes what begins so for a formula, at the beginning of a value, and after anything
+# that another spreadsheet takes for the end of one.
+FORMULA = re.compile(r"(^|[,;\t|\r\n])([ \u00a0\"]*)('*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
+BLANK = ("\t", "\r")  # Excel leaves these out at the beginning
 LARGEST = 20 * 2**20  # bytes
 
 
 def safe(value):
-    """A value as text that no spreadsheet executes."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    """A value as text that no spreadsheet executes, whatever it takes for a separator.
+
+    An apostrophe stands before what would begin a formula; one more, where there are some, so that
+    no two values become the same.
+    """
+    text = FORMULA.sub(r"\1\2'\3", "" if value is None else str(value))
+    return f"'{text}" if text.startswith(BLANK) else text
 
 
 def text(rows):
