@@ -8,7 +8,7 @@ from zlib import crc32
 from numpy import ndarray
 from numpy.random import default_rng
 
-from .judging import compare
+from .comparing import compare
 from .plain import plain
 
 FEWEST_MISCONCEPTIONS = 3

@@ -21,9 +21,9 @@ class NotPlain(Exception):
 def plain(value, depth=0):
     """`value` as a base-class numeric array (0-d for a number), or a tuple of such values.
 
-    Accepts arrays and their subclasses, numbers, torch tensors, and nested lists and tuples of
-    them. A list of one shape and dtype becomes one array; a tuple stays a tuple, because functions
-    hand back several values so. Raises NotPlain for everything else.
+    Accepts arrays and their subclasses, numbers, torch tensors, and nested lists and tuples (named
+    ones, too) of them. A list of one shape and dtype becomes one array; a tuple stays a tuple,
+    because functions hand back several values so. Raises NotPlain for everything else.
     """
     kind = type(value)
     if issubclass(kind, ndarray):
@@ -32,8 +32,10 @@ def plain(value, depth=0):
         return _number(value)
     if issubclass(kind, generic) and kind.__module__ == "numpy":
         return _number(value)
-    if kind is list or kind is tuple:
-        return _sequence(value, kind, depth)
+    if kind is list:
+        return _sequence(value, list, depth)
+    if issubclass(kind, tuple):  # a namedtuple, too; its own methods are not asked
+        return _sequence(tuple(tuple.__iter__(value)), tuple, depth)
     if _is_tensor(kind):
         return _copy(_from_torch(value))
     raise NotPlain(describe(value))
@@ -91,12 +93,27 @@ def _sequence(items, kind, depth):
         raise NotPlain(f"a {kind.__name__} nested more than {DEEPEST} levels deep")
     if len(items) > LARGEST:
         raise NotPlain(f"a {kind.__name__} of more than {LARGEST:,} elements")
-    try:
-        parts = tuple(plain(item, depth + 1) for item in items)
-    except NotPlain as error:
-        raise NotPlain(f"a {kind.__name__} that holds {error}") from None
+    parts = []
+    for item in items:
+        try:
+            parts.append(plain(item, depth + 1))
+        except NotPlain as error:
+            raise NotPlain(_holding(kind, parts, error, depth)) from None
+    parts = tuple(parts)
     alike = all(type(p) is ndarray and p.dtype == parts[0].dtype for p in parts)
     return stacked(parts) if kind is list and alike else parts
+
+
+def _holding(kind, before, error, depth):
+    """What to say of a list or tuple with a part that is no number, at the outermost level best."""
+    if depth or kind is list or not before:
+        return f"a {kind.__name__} that holds {error}"
+    numbers = "an array" if type(before[0]) is ndarray and before[0].shape else "numbers"
+    return (
+        f"several values, of which the first is {numbers} and another is {error}. Does it return "
+        "the cache, too? A function such as `rnn_forward` returns (result, cache): its result is "
+        "`rnn_forward(...)[0]`"
+    )
 
 
 def stacked(parts):

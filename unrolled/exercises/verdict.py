@@ -36,7 +36,8 @@ class Verdict:
 
     `says` holds whole sentences; `arguments` the values of the case that is shown, so that
     `answer(*verdict.arguments)` repeats it; `entries` that case's numbers side by side;
-    `misconception` the name of the mistake that was recognised.
+    `misconception` the name of the mistake that was recognised; `kind` says by what a diagnosis was
+    found (see `diagnosis.Kind`), or nothing.
     """
 
     exercise: str
@@ -48,6 +49,7 @@ class Verdict:
     entries: tuple[Entry, ...] = ()
     misconception: str | None = None
     diagnosis: str = ""
+    kind: str = ""
     advice: str = ""
     printed: str = ""
 

@@ -1,0 +1,194 @@
+"""Why an answer is wrong: what an exercise names, what the answer is relative to the right one, or
+which alteration of a right program gives it.
+
+`answers` takes answers apart, `known` recognises named misconceptions, `relations` knows signs,
+factors, orders and sources, `alterations` changes programs in `worlds` of their own and `variants`
+compares what they give, `places` says where and by how little an answer is wrong. Whatever is said
+holds in every case; what is not certain is not said.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .answers import listed, parts
+from .known import recognise
+from .places import by_case, by_place, precision
+from .relations import exchanged, relation
+from .variants import matches
+
+__all__ = ["Diagnosis", "Kind", "diagnose", "recognise"]
+
+OTHERS = 4  # alterations that give the same numbers: where there are more, none is told
+
+
+class Kind(StrEnum):
+    """By what a diagnosis was found."""
+
+    MISCONCEPTION = "misconception"
+    RELATION = "relation"
+    ALTERATION = "alteration"
+    PRECISION = "precision"
+    PLACE = "place"
+    CASES = "cases"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What can be said of a wrong answer.
+
+    says: whole sentences, or "" where nothing is certain
+    kind: by what it was found; name, section: of the misconception, where it was one
+    """
+
+    says: str = ""
+    kind: Kind | None = None
+    name: str | None = None
+    section: str | None = None
+
+
+def diagnose(exercise, cases, got, right):
+    """The Diagnosis of answers that are wrong; got and right hold a plain value for each case."""
+    known = recognise(exercise, cases, got)
+    if known:
+        return _named(known)
+    pieces = parts(exercise, cases, got, right)
+    if not pieces:
+        return Diagnosis()
+    nearly = precision(exercise, pieces) if all(p.comparable for p in pieces) else ""
+    if nearly:
+        return Diagnosis(nearly, Kind.PRECISION)
+    return (
+        _named_by_part(exercise, cases, pieces)
+        or _related(pieces)
+        or _altered(exercise, cases, pieces, right)
+        or _placed(exercise, cases, pieces)
+        or Diagnosis()
+    )
+
+
+def _named(known):
+    says = known[0].says
+    for other in known[1:]:
+        says += f' The same numbers come from another mistake, "{other.name}": {other.says}'
+    return Diagnosis(says, Kind.MISCONCEPTION, known[0].name, known[0].section)
+
+
+def _named_by_part(exercise, cases, pieces):
+    """A misconception in each wrong result: mistakes made together match none as a whole."""
+    wrong = [piece for piece in pieces if any(piece.wrong)]
+    if len(pieces) == 1:
+        return None
+    known = []
+    for piece in wrong:
+        found = recognise(exercise, cases, piece.got, pieces.index(piece))
+        if len(found) != 1:
+            return None
+        known.append(found[0])
+    clauses = [one.says if one not in known[:i] else "the same." for i, one in enumerate(known)]
+    says = _told(pieces, wrong, clauses)
+    return Diagnosis(says, Kind.MISCONCEPTION, known[0].name, known[0].section)
+
+
+def _related(pieces):
+    """A fact that holds of the whole answer: results exchanged, or a relation in each wrong one."""
+    order = exchanged(pieces)
+    if order:
+        return Diagnosis(order, Kind.RELATION)
+    wrong = [piece for piece in pieces if any(piece.wrong)]
+    clauses = [relation(piece, pieces) for piece in wrong]
+    if not all(clauses):
+        return None
+    return Diagnosis(_told(pieces, wrong, clauses), Kind.RELATION)
+
+
+def _altered(exercise, cases, pieces, right):
+    """The alteration that gives the whole answer, or what is known of its wrong results."""
+    wrong = [piece for piece in pieces if any(piece.wrong)]
+    match = matches(exercise, cases, pieces, right)
+    if match and len(match.agrees) == len(pieces):
+        says = _comes_out(match)
+        if says:
+            right_ones = [p for p in pieces if p not in wrong]
+            return Diagnosis(f"{_right(right_ones)}{_capital(says)}", Kind.ALTERATION)
+    if len(pieces) == 1:
+        return None
+    clauses, kinds, known = [], [], None
+    for piece in wrong:
+        i = pieces.index(piece)
+        named = recognise(exercise, cases, piece.got, i) if piece.comparable else []
+        clause = relation(piece, pieces)
+        if len(named) == 1:
+            known = known or named[0]
+            clauses.append(named[0].says)
+            kinds.append(Kind.MISCONCEPTION)
+        elif clause:
+            clauses.append(clause)
+            kinds.append(Kind.RELATION)
+        elif match and i in match.agrees and _comes_out(match):
+            clauses.append(_comes_out(match))
+            kinds.append(Kind.ALTERATION)
+        else:
+            clauses.append("")
+            kinds.append(None)
+    if not any(clauses):
+        return None
+    if kinds[0] is not Kind.MISCONCEPTION:
+        known = None
+    first = next(kind for kind in kinds if kind)
+    name, section = (known.name, known.section) if known else (None, None)
+    return Diagnosis(_told(pieces, wrong, clauses), first, name, section)
+
+
+def _comes_out(match):
+    """The clause for a Match: the first alteration, and whether others give the same."""
+    if len(match.says) > OTHERS:
+        return ""
+    first, *rest = (f"if, {one}" if one.startswith("in ") else f"if {one}" for one in match.says)
+    says = f"this is exactly what comes out {first}"
+    return f"{says}. It is also what comes out {rest[0]}." if rest else f"{says}."
+
+
+def _told(pieces, wrong, clauses):
+    """Sentences on the wrong results, each with its name, after a word on those that are right."""
+    told = [_right([piece for piece in pieces if piece not in wrong])]
+    for piece, clause in zip(wrong, clauses, strict=True):
+        if not clause:
+            continue
+        clause = clause if clause.endswith((".", "?")) else f"{clause}."
+        if not piece.name:
+            told.append(f"{_capital(clause)} ")
+        else:
+            told.append(f"In `{piece.name}`: {clause} ")
+    left = [p for p, clause in zip(wrong, clauses, strict=True) if not clause]
+    if left:
+        names = listed(f"`{piece.name}`" for piece in left)
+        told.append(f"{names} {'is' if len(left) == 1 else 'are'} wrong, too. ")
+    return "".join(told).strip()
+
+
+def _right(pieces):
+    """ "`dw` and `dc_0` are right. ", or nothing."""
+    if not pieces:
+        return ""
+    names = listed(f"`{piece.name}`" for piece in pieces)
+    return f"{names} {'is' if len(pieces) == 1 else 'are'} right. "
+
+
+def _capital(clause):
+    return clause[:1].upper() + clause[1:]
+
+
+def _placed(exercise, cases, pieces):
+    """Where the answer is wrong, when nothing says why."""
+    wrong = [piece for piece in pieces if any(piece.wrong)]
+    clauses = [by_place(piece) if piece.comparable else "" for piece in wrong]
+    agreed = [not any(states) for states in zip(*(p.wrong for p in pieces), strict=True)]
+    count = by_case(exercise, cases, agreed)
+    named = [piece.name for piece in pieces if piece not in wrong]
+    if any(clauses):
+        says = _told(pieces, wrong, clauses)
+        return Diagnosis(f"{says} {count}".strip(), Kind.PLACE)
+    if named:
+        says = _right([piece for piece in pieces if piece not in wrong]).strip()
+        return Diagnosis(f"{says} {count}".strip(), Kind.PLACE)
+    return Diagnosis(count, Kind.CASES) if count else None

@@ -1,0 +1,1254 @@
+"""Systematic alterations of a program: a term dropped, an operand transposed, a step left out.
+
+`alterations` walks through a function's syntax tree and yields every change it knows, each with a
+clause that tells it: "the term `ds * f` is missing". The tree is changed only while a change is
+made (`Alteration.made`), in place, because copying trees would take longer than running them.
+"""
+
+import ast
+import contextlib
+from dataclasses import dataclass
+from itertools import permutations
+
+LONGEST = 60  # characters of code in a sentence
+FEW = 8  # alterations that may be made together, in all places
+
+DROPPABLE = {
+    *("tanh", "sigmoid", "exp", "log", "sqrt", "abs", "cumsum", "ceil", "floor", "sign", "sort"),
+    *("sorted", "square", "maximum", "minimum", "flip", "expm1", "log1p", "diag", "relu"),
+    *("diff", "arctanh", "softmax", "log_softmax", "transpose", "where", "clip"),
+}
+INSTEAD = {
+    "tanh": ("sigmoid",),
+    "sigmoid": ("np.tanh",),
+    "log": ("np.log2", "np.log10", "np.log1p"),
+    "log1p": ("np.log",),
+    "exp": ("np.exp2", "np.expm1"),
+    "max": ("min", "mean", "sum"),
+    "min": ("max", "mean", "sum"),
+    "sum": ("mean", "max", "prod"),
+    "mean": ("sum", "max"),
+    "argmax": ("argmin",),
+    "argmin": ("argmax",),
+    "maximum": ("np.minimum",),
+    "minimum": ("np.maximum",),
+    "ceil": ("np.floor", "np.rint"),
+    "floor": ("np.ceil", "np.rint"),
+    "zeros": ("np.ones",),
+    "zeros_like": ("np.ones_like",),
+    "ones": ("np.zeros",),
+    "ones_like": ("np.zeros_like",),
+    "norm": (),
+    "sqrt": ("np.square",),
+}
+COMPARED = {
+    ast.Lt: (ast.LtE, ast.GtE, ast.Gt),
+    ast.LtE: (ast.Lt, ast.Gt, ast.GtE),
+    ast.Gt: (ast.GtE, ast.LtE, ast.Lt),
+    ast.GtE: (ast.Gt, ast.Lt, ast.LtE),
+    ast.Eq: (ast.NotEq,),
+    ast.NotEq: (ast.Eq,),
+}
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One place of a tree, and what is put there: a field, or an item of a field."""
+
+    parent: ast.AST
+    field: str
+    index: int | None
+    new: object
+
+    def swap(self, value):
+        """Put `value` there and return what was there."""
+        if self.index is None:
+            old = getattr(self.parent, self.field)
+            setattr(self.parent, self.field, value)
+        else:
+            items = getattr(self.parent, self.field)
+            old = items[self.index]
+            items[self.index] = value
+        return old
+
+
+@dataclass(frozen=True)
+class Alteration:
+    """A change of a program.
+
+    edits: what is changed in the tree, all at once
+    where: what the changed line computes, as in "dh_prev"
+    says:  a clause, as in "the term `ds * f` is missing"
+    rank:  how far-fetched it is; of two that give the same numbers the lower one is told
+    group: equal for changes that are one mistake made in several places, or None
+    """
+
+    edits: tuple
+    where: str
+    says: str
+    rank: int
+    group: object = None
+
+    @contextlib.contextmanager
+    def made(self):
+        """The tree is changed while this lasts."""
+        before = []
+        try:
+            for edit in self.edits:
+                before.append((edit, edit.swap(edit.new)))
+            yield
+        finally:
+            for edit, old in reversed(before):
+                edit.swap(old)
+
+    @property
+    def sentence(self):
+        """The clause with its place in front."""
+        return f"in {self.where}, {self.says}" if self.where else self.says
+
+
+def alterations(tree, shapes, returns=()):
+    """Every Alteration of a function; shapes: {local name: (shape, kind, within 0 and 1)}.
+
+    returns: the names of what the function returns, where it is the exercise's own.
+    """
+    found = list(_Walk(tree, shapes, returns).all())
+    groups = {}
+    for one in found:
+        if one.group is not None:
+            groups.setdefault(one.group, []).append(one)
+    for alike in groups.values():
+        if 1 < len(alike) <= FEW and _apart(alike):
+            edits = tuple(edit for one in alike for edit in one.edits)
+            wheres = list(dict.fromkeys(one.where for one in alike if one.where))
+            where = ", ".join(wheres) if len(wheres) <= 3 else "all places"
+            found.append(Alteration(edits, where, alike[0].says, alike[0].rank + 1))
+    return sorted(found, key=lambda one: one.rank)
+
+
+def _apart(alike):
+    """Whether no change lies within another or takes its place."""
+    slots = [(id(edit.parent), edit.field, edit.index) for one in alike for edit in one.edits]
+    if len(set(slots)) < len(slots):
+        return False
+    replaced = []
+    for one in alike:
+        for edit in one.edits:
+            old = getattr(edit.parent, edit.field)
+            replaced.append(old if edit.index is None else old[edit.index])
+    inner = [
+        {id(n) for n in ast.walk(node)} if isinstance(node, ast.AST) else set() for node in replaced
+    ]
+    return not any(
+        id(edit.parent) in inner[i]
+        for i in range(len(replaced))
+        for j, one in enumerate(e for a in alike for e in a.edits)
+        if i != j
+        for edit in (one,)
+    )
+
+
+def text(node):
+    """A piece of code as it stands in a sentence."""
+    written = node if isinstance(node, str) else ast.unparse(node)
+    written = written.replace("np.", "").replace("\n", " ")
+    return f"`{written}`" if len(written) <= LONGEST else f"`{written[: LONGEST - 4]} ...`"
+
+
+def _name(name):
+    return ast.Name(name, ast.Load())
+
+
+def _parsed(code):
+    return ast.parse(code, mode="eval").body
+
+
+def _binary(left, operation, right):
+    return ast.BinOp(left, operation(), right)
+
+
+def _negative(node):
+    return ast.UnaryOp(ast.USub(), node)
+
+
+def _is(node, value):
+    return isinstance(node, ast.Constant) and type(node.value) is not bool and node.value == value
+
+
+def _function(node):
+    """The last name of what a call calls: "tanh" for np.tanh(x), "sum" for x.sum()."""
+    called = node.func
+    if isinstance(called, ast.Attribute):
+        return called.attr
+    return called.id if isinstance(called, ast.Name) else ""
+
+
+def _is_module(node):
+    return (isinstance(node, ast.Name) and node.id == "np") or (
+        isinstance(node, ast.Attribute) and _is_module(node.value)
+    )
+
+
+class _Walk:
+    """The walk through one function; each method yields Alterations."""
+
+    def __init__(self, tree, shapes, returns):
+        self.tree, self.shapes, self.returns = tree, shapes, tuple(returns)
+        self.roots = self._roots()
+
+    def all(self):
+        if isinstance(self.tree, ast.Lambda):
+            yield from self.expression(self.tree, "body", None, self._result(None))
+            return
+        yield from self.parameters()
+        yield from self.block(self.tree, "body", None)
+
+    def _roots(self):
+        """{name: the argument whose block it is}, as in W_hf, W_hn = np.split(W_h, 2)."""
+        roots = {}
+        for node in ast.walk(self.tree):
+            if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
+                continue
+            target = node.targets[0]
+            names = [n for n in ast.walk(node.value) if isinstance(n, ast.Name) and n.id != "np"]
+            if isinstance(target, ast.Tuple) and names:
+                for element in target.elts:
+                    if isinstance(element, ast.Name):
+                        roots[element.id] = names[-1].id
+        return roots
+
+    def _root(self, node):
+        while isinstance(node, (ast.Attribute, ast.Subscript)):
+            node = node.value
+        return self.roots.get(node.id, node.id) if isinstance(node, ast.Name) else ast.dump(node)
+
+    def _result(self, i):
+        if i is None:
+            return "the result" if len(self.returns) != 1 else f"`{self.returns[0]}`"
+        return f"`{self.returns[i]}`" if i < len(self.returns) else f"result {i + 1}"
+
+    # ------------------------------------------------------------------------- statements
+    def parameters(self):
+        """An argument that counts as something else in the whole function."""
+        given = [argument.arg for argument in self.tree.args.args]
+        for name in given:
+            shape, kind, _ = self.shapes.get(name, (None, "", False))
+            if shape is None:
+                continue
+            changes = []
+            if shape == () and kind in "iu":
+                changes = [
+                    (f"{name} - 1", f"`{name}` is taken one too small"),
+                    (f"{name} + 1", f"`{name}` is taken one too large"),
+                    (f"0 * {name} + 1", f"`{name}` counts as 1"),
+                    (f"0 * {name}", f"`{name}` counts as 0"),
+                ]
+            elif shape == ():
+                changes = [
+                    (f"0 * {name} + 1", f"`{name}` counts as 1"),
+                    (f"0 * {name}", f"`{name}` counts as 0"),
+                    (f"1 - {name}", f"`1 - {name}` stands for `{name}`"),
+                    (f"-{name}", f"`{name}` has the other sign"),
+                    (f"1 / {name}", f"`1 / {name}` stands for `{name}`"),
+                ]
+            elif kind == "f":
+                changes = [
+                    (f"0 * {name}", f"`{name}` counts as 0 (is it used?)"),
+                    (f"-{name}", f"`{name}` has the other sign"),
+                    (f"{name}[::-1]", f"`{name}` is read from its end to its beginning"),
+                    (f"0 * {name} + 1", f"`{name}` counts as 1"),
+                ]
+                if len(shape) > 1:
+                    changes += [
+                        (f"{name}[..., ::-1]", f"the last axis of `{name}` is turned round"),
+                        (
+                            f"{name}.swapaxes(-1, -2)",
+                            f"`{name}` is transposed" + " (its last two axes)" * (len(shape) > 2),
+                        ),
+                    ]
+                if shape and shape[0] > 1:
+                    zero = f"np.concatenate([0 * {name}[:1], {name}[:-1]])"
+                    changes += [
+                        (zero, f"`{name}` is read one place late, with 0 at the front"),
+                        (
+                            f"np.concatenate([{name}[1:], 0 * {name}[:1]])",
+                            f"`{name}` is read one place early, with 0 at the end",
+                        ),
+                        (
+                            f"np.concatenate([{name}[:-1], 0 * {name}[-1:]])",
+                            f"the last item of `{name}` counts as 0",
+                        ),
+                        (
+                            f"np.concatenate([0 * {name}[:1], {name}[1:]])",
+                            f"the first item of `{name}` counts as 0",
+                        ),
+                        (f"{name}[1:]", f"the first item of `{name}` is not used"),
+                        (f"{name}[:-1]", f"the last item of `{name}` is not used"),
+                    ]
+            elif kind in "iu":
+                changes = [
+                    (f"{name} - 1", f"each number of `{name}` is taken one too small"),
+                    (f"{name} + 1", f"each number of `{name}` is taken one too large"),
+                    (f"{name}[::-1]", f"`{name}` is read from its end to its beginning"),
+                    (f"{name}[1:]", f"the first item of `{name}` is not used"),
+                    (f"{name}[:-1]", f"the last item of `{name}` is not used"),
+                    (f"0 * {name} + {name}.max()", f"the largest of `{name}` stands for each"),
+                    (f"0 * {name} + {name}.min()", f"the smallest of `{name}` stands for each"),
+                ]
+            for code, says in changes:
+                line = ast.Assign([ast.Name(name, ast.Store())], _parsed(code), lineno=0)
+                edit = Edit(self.tree, "body", None, [line, *self.tree.body])
+                yield Alteration((edit,), "", says, 2)
+        for i, one in enumerate(given):
+            for other in given[i + 1 :]:
+                if self.shapes.get(one, 0) == self.shapes.get(other, 1):
+                    pair = ast.parse(f"{one}, {other} = {other}, {one}").body
+                    edit = Edit(self.tree, "body", None, [*pair, *self.tree.body])
+                    yield Alteration(
+                        (edit,), "", f"`{one}` and `{other}` are taken for each other", 2
+                    )
+
+    def block(self, parent, field, loop):
+        """The statements of a body; loop: the innermost loop around it."""
+        body = getattr(parent, field)
+        for i, statement in enumerate(body):
+            yield from self.statement(parent, field, i, statement, loop)
+        lines = [s for s in body if isinstance(s, (ast.Assign, ast.AugAssign, ast.Expr, ast.If))]
+        for one in lines if len(lines) <= 6 else ():
+            for place in range(len(body)):
+                at = body.index(one)
+                if place == at or (not loop and abs(place - at) > 1):
+                    continue
+                if isinstance(body[place], ast.Return):
+                    continue
+                moved = [s for s in body if s is not one]
+                moved.insert(place, one)
+                when = "too early" if place < at else "too late"
+                says = f"this comes {when}: {self._before_or_after(body, at, place)}"
+                yield Alteration(
+                    (Edit(parent, field, None, moved),), self.target(one), says, 3 + abs(place - at)
+                )
+
+    def _before_or_after(self, body, at, place):
+        word = "before" if place < at else "after"
+        return f"it is done {word} {self.target(body[place])} has been computed"
+
+    def target(self, statement):
+        """What a statement computes, in words."""
+        if isinstance(statement, ast.Assign):
+            return text(statement.targets[0])
+        if isinstance(statement, ast.AugAssign):
+            return text(statement.target)
+        if isinstance(statement, (ast.For, ast.While)):
+            return self.loop(statement)
+        if isinstance(statement, ast.If):
+            return f"the case {text(statement.test)}"
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            call = statement.value
+            method = isinstance(call.func, ast.Attribute) and not _is_module(call.func.value)
+            if method and not isinstance(call.func.value, ast.Attribute):
+                return text(call.func.value)
+            if call.args:
+                return text(call.args[0])
+        if isinstance(statement, ast.Return):
+            return self._result(None)
+        return "the program"
+
+    def loop(self, statement):
+        if isinstance(statement, ast.While):
+            return "the loop"
+        return f"the loop over {text(statement.target)}"
+
+    def statement(self, parent, field, i, statement, loop):
+        where = self.target(statement)
+
+        def replaced(new, says, rank, group=None):
+            body = getattr(parent, field)
+            new = [*body[:i], *new, *body[i + 1 :]]
+            return Alteration((Edit(parent, field, None, new),), where, says, rank, group)
+
+        if isinstance(statement, ast.FunctionDef):
+            yield from self.block(statement, "body", None)
+            return
+        sets = isinstance(statement, (ast.Assign, ast.AugAssign))
+        calls = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
+        if calls or (sets and (loop or self._known(statement))):
+            yield replaced([ast.Pass()], "this line is missing", 3)
+        if isinstance(statement, ast.Assign):
+            yield from self.assigned(statement, where)
+        elif isinstance(statement, ast.AugAssign):
+            target = statement.target
+            yield replaced(
+                [ast.Assign([target], statement.value, lineno=0)],
+                "`=` stands for `+=`: each step overwrites what the steps before have added",
+                1,
+                ("=", "+="),
+            )
+            for ours, other, says in (
+                (ast.Add, ast.Sub, "it is subtracted instead of added"),
+                (ast.Sub, ast.Add, "it is added instead of subtracted"),
+            ):
+                if isinstance(statement.op, ours):
+                    yield replaced([ast.AugAssign(target, other(), statement.value)], says, 2)
+            yield from self.expression(statement, "value", None, where)
+            yield from self.expression(statement, "target", None, where)
+        elif isinstance(statement, ast.Return):
+            yield from self.returned(statement)
+        elif isinstance(statement, ast.Expr):
+            yield from self.expression(statement, "value", None, where)
+        elif isinstance(statement, ast.For):
+            yield from self.looped(parent, field, i, statement)
+        elif isinstance(statement, ast.While):
+            yield from self.expression(statement.test, "values", 1, where)
+            yield from self.block(statement, "body", statement)
+        elif isinstance(statement, ast.If):
+            test = text(statement.test)
+            yield replaced(statement.body, f"{test} is taken to hold always", 2)
+            yield replaced(statement.orelse or [ast.Pass()], f"{test} is taken never to hold", 2)
+            yield from self.expression(statement, "test", None, where)
+            yield from self.block(statement, "body", loop)
+            yield from self.block(statement, "orelse", loop)
+
+    def _known(self, statement):
+        """Whether what the statement sets is set elsewhere, too."""
+        if isinstance(statement, ast.AugAssign):
+            return True
+        target = statement.targets[0]
+        if isinstance(target, ast.Subscript):
+            return True
+        if not isinstance(target, ast.Name):
+            return False
+        stored = [
+            node
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Name) and node.id == target.id
+            if isinstance(node.ctx, ast.Store)
+        ]
+        given = [argument.arg for argument in getattr(self.tree.args, "args", ())]
+        return len(stored) > 1 or target.id in given
+
+    def assigned(self, statement, where):
+        target, value = statement.targets[0], statement.value
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            for i, element in enumerate(target.elts):
+                place = text(element)
+                yield from self.whole(value, "elts", i, place, element)
+                yield from self.expression(value, "elts", i, place)
+            return
+        if isinstance(target, ast.Tuple) and 2 <= len(target.elts) <= 4:
+            names = list(target.elts)
+            if all(isinstance(name, ast.Name) for name in names):
+                shapes = {self.shapes.get(name.id) for name in names}
+                blocks = isinstance(value, ast.Call) and _function(value) in ("split", "chunk")
+                if len({s[0] if s else None for s in shapes}) == 1 or blocks:
+                    yield from self.orders(target, names)
+            yield from self.expression(statement, "value", None, "the line for " + where)
+            return
+        if isinstance(target, ast.Subscript):
+            yield from self.expression(target, "slice", None, where, stored=True)
+        yield from self.whole(statement, "value", None, where, target)
+        yield from self.expression(statement, "value", None, where)
+
+    def orders(self, target, names):
+        for order in permutations(range(len(names))):
+            if order == tuple(range(len(names))):
+                continue
+            mixed = [names[j] for j in order]
+            words = ", ".join(name.id for name in mixed)
+            yield Alteration(
+                (Edit(target, "elts", None, mixed),),
+                "",
+                f"the blocks are read in the order {text(words)}",
+                2 + (len(names) > 2 and sum(i != j for i, j in enumerate(order)) > 2),
+                ("order", order),
+            )
+
+    def whole(self, parent, field, index, where, target):
+        """Changes of all that a line computes."""
+        holder = getattr(parent, field)
+        value = holder if index is None else holder[index]
+        shape, kind, inside = None, "", False
+        if isinstance(target, ast.Name):
+            shape, kind, inside = self.shapes.get(target.id, (None, "", False))
+        if isinstance(value, (ast.Constant, ast.Lambda, ast.List, ast.ListComp)):
+            return
+
+        def change(code, says, rank):
+            node = _parsed(code)
+            for inner in ast.walk(node):
+                for name, child in ast.iter_fields(inner):
+                    if isinstance(child, ast.Name) and child.id == "_":
+                        setattr(inner, name, value)
+            return Alteration((Edit(parent, field, index, node),), where, says, rank)
+
+        if inside and shape:
+            yield change("1 - _", f"`1 - {target.id}` stands for `{target.id}`", 2)
+        if shape is None or kind == "f":
+            yield change("-_", "the sign is wrong", 3)
+            yield change("0 * _", "all is 0", 5)
+        if shape:
+            yield change("_[::-1]", "the first axis is turned round", 4)
+            if len(shape) == 2:
+                yield change("_.T", "it is transposed", 3)
+            if len(shape) > 1 and kind == "f":
+                yield change("_.sum(axis=0)", "it is summed over the first axis", 4)
+                yield change("_.mean(axis=0)", "it is averaged over the first axis", 4)
+        if shape == () and kind in "iu":
+            yield change("_ + 1", "it is one too large", 3)
+            yield change("_ - 1", "it is one too small", 3)
+
+    def returned(self, statement):
+        value = statement.value
+        if isinstance(value, ast.Tuple):
+            for i in range(len(value.elts)):
+                where = self._result(i)
+                yield from self.whole(value, "elts", i, where, None)
+                yield from self.expression(value, "elts", i, where)
+                yield from self.instead(value, "elts", i, where)
+        elif value is not None:
+            where = self._result(None)
+            yield from self.whole(statement, "value", None, where, None)
+            yield from self.expression(statement, "value", None, where)
+            yield from self.instead(statement, "value", None, where)
+
+    def instead(self, parent, field, index, where):
+        """Another variable is returned."""
+        for name, (shape, kind, _) in self.shapes.items():
+            if shape != () and kind == "f":
+                new = _name(name)
+                edit = Edit(parent, field, index, new)
+                yield Alteration((edit,), where, f"`{name}` is returned instead", 4)
+
+    def looped(self, parent, field, i, statement):
+        where = self.loop(statement)
+
+        def through(code, says, rank):
+            node = _parsed(code)
+            for inner in ast.walk(node):
+                for name, child in ast.iter_fields(inner):
+                    if isinstance(child, list):
+                        for k, item in enumerate(child):
+                            if isinstance(item, ast.Name) and item.id == "_":
+                                child[k] = statement.iter
+                    elif isinstance(child, ast.Name) and child.id == "_":
+                        setattr(inner, name, statement.iter)
+            return Alteration((Edit(statement, "iter", None, node),), "", says, rank)
+
+        yield through("list(_)[1:]", f"{where} leaves out its first step", 1)
+        yield through("list(_)[:-1]", f"{where} leaves out its last step", 1)
+        yield through("list(_)[::-1]", f"{where} runs in the opposite order", 1)
+        yield through("list(_)[:1]", f"{where} ends after its first step", 2)
+        yield through("list(_)[-1:]", f"{where} makes its last step only", 2)
+        yield through("list(_)[::-1][1:]", f"{where} runs in the opposite order and stops early", 4)
+        yield through("list(_)[::-1][:-1]", f"{where} runs in the opposite order, short by one", 4)
+        yield through("list(_)[:1] + list(_)", f"{where} makes its first step twice", 3)
+        yield through("list(_) + list(_)[-1:]", f"{where} makes its last step twice", 3)
+        yield from self.expression(statement, "iter", None, where)
+        body = getattr(parent, field)
+        stored = {
+            node.id
+            for inner in statement.body
+            for node in ast.walk(inner)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        }
+        before = {
+            node.id
+            for earlier in body[:i]
+            for node in ast.walk(earlier)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        } | {argument.arg for argument in self.tree.args.args}
+        for name in sorted(stored & before):
+            start = f"_start_of_{name}"
+            keep = ast.Assign([ast.Name(start, ast.Store())], _name(name), lineno=0)
+            again = ast.Assign([ast.Name(name, ast.Store())], _name(start), lineno=0)
+            if any(
+                isinstance(inner, ast.AugAssign)
+                and isinstance(inner.target, ast.Name)
+                and inner.target.id == name
+                for inner in ast.walk(statement)
+            ):
+                says = f"`{name}` starts afresh in each step of {where}: nothing is added up"
+            else:
+                says = f"`{name}` starts afresh in each step of {where}: it is not carried on"
+            new = [*body[:i], keep, statement, *body[i + 1 :]]
+            edits = (
+                Edit(parent, field, None, new),
+                Edit(statement, "body", None, [again, *statement.body]),
+            )
+            yield Alteration(edits, "", says, 1)
+        yield from self.block(statement, "body", statement)
+
+    # ------------------------------------------------------------------------- expressions
+    def expression(self, parent, field, index, where, stored=False):
+        """Changes of an expression and of all within it."""
+        holder = getattr(parent, field)
+        node = holder if index is None else holder[index]
+        if not isinstance(node, ast.AST):
+            return
+
+        def change(new, says, rank, group=None):
+            return Alteration((Edit(parent, field, index, new),), where, says, rank, group)
+
+        kinds = {
+            ast.BinOp: self.operation,
+            ast.UnaryOp: self.unary,
+            ast.Call: self.call,
+            ast.Attribute: self.attribute,
+            ast.Subscript: self.subscript,
+            ast.Constant: self.constant,
+            ast.Compare: self.comparison,
+            ast.BoolOp: self.boolean,
+            ast.IfExp: self.choice,
+            ast.Name: self.name,
+            ast.Slice: self.slice,
+        }
+        method = kinds.get(type(node))
+        if method is not None:
+            yield from method(node, change)
+        if stored and not isinstance(node, (ast.Slice, ast.Tuple, ast.Constant)):
+            for sign, operation in (("+", ast.Add), ("-", ast.Sub)):
+                new = _binary(node, operation, ast.Constant(1))
+                says = f"it is stored one place {'later' if sign == '+' else 'earlier'}"
+                yield change(new, says, 2)
+        yield from self.children(node, where)
+
+    def children(self, node, where):
+        if isinstance(node, ast.Lambda):
+            yield from self.expression(node, "body", None, where)
+            return
+        for field, value in ast.iter_fields(node):
+            if field in ("func", "ctx", "op", "ops", "arg", "attr", "target"):
+                method = field == "func" and isinstance(value, ast.Attribute)
+                if method and not _is_module(value.value):
+                    yield from self.expression(value, "value", None, where)
+                continue
+            if isinstance(value, list):
+                for i, item in enumerate(value):
+                    if isinstance(item, ast.keyword):
+                        yield from self.keyword(node, i, item, where)
+                    elif isinstance(item, ast.comprehension):
+                        yield from self.comprehension(item, where)
+                    elif isinstance(item, ast.expr):
+                        yield from self.expression(node, field, i, where)
+            elif isinstance(value, ast.expr):
+                yield from self.expression(node, field, None, where)
+
+    def comprehension(self, node, where):
+        yield from self.expression(node, "iter", None, where)
+        over = f"the loop over {text(node.target)}"
+        for code, says in (
+            ("list(_)[1:]", f"{over} leaves out its first step"),
+            ("list(_)[:-1]", f"{over} leaves out its last step"),
+            ("list(_)[::-1]", f"{over} runs in the opposite order"),
+        ):
+            new = _parsed(code)
+            for inner in ast.walk(new):
+                if isinstance(inner, ast.Call):
+                    inner.args[0] = node.iter
+            yield Alteration((Edit(node, "iter", None, new),), where, says, 2)
+        for i, condition in enumerate(node.ifs):
+            yield Alteration(
+                (Edit(node, "ifs", i, ast.Constant(True)),),
+                where,
+                f"the condition {text(condition)} is missing",
+                2,
+            )
+            yield from self.expression(node, "ifs", i, where)
+
+    def keyword(self, call, i, item, where):
+        def dropped(says, rank=2):
+            rest = [other for other in call.keywords if other is not item]
+            return Alteration((Edit(call, "keywords", None, rest),), where, says, rank)
+
+        function = _function(call)
+        if item.arg == "axis":
+            yield from self.axis(call, item, where, dropped)
+        elif item.arg == "keepdims":
+            yield dropped("`keepdims` is missing", 4)
+        elif item.arg != "dtype":
+            yield dropped(f"the option {text(ast.unparse(item))} of `{function}` is missing")
+            yield from self.expression(item, "value", None, where)
+
+    def axis(self, call, item, where, dropped):
+        function = _function(call)
+        before = ast.unparse(item.value)
+        over = f"`{function}` runs over"
+        yield dropped(f"{over} everything, not over axis {before} alone", 2)
+        for axis in (0, 1, 2, -1):
+            if str(axis) != before:
+                new = ast.Constant(axis)
+                yield Alteration(
+                    (Edit(item, "value", None, new),),
+                    where,
+                    f"{over} axis {axis} instead of axis {before}",
+                    2,
+                    ("axis", function, before, axis),
+                )
+
+    def operation(self, node, change):
+        left, right, kind = node.left, node.right, type(node.op)
+        if kind is ast.Add:
+            yield change(right, f"the term {text(left)} is missing", 1, ("drop", ast.dump(left)))
+            yield change(left, f"the term {text(right)} is missing", 1, ("drop", ast.dump(right)))
+            yield change(
+                _binary(left, ast.Sub, right),
+                f"{text(right)} is subtracted instead of added",
+                1,
+                ("-", ast.dump(right)),
+            )
+            yield change(
+                _binary(right, ast.Sub, left), f"{text(left)} is subtracted instead of added", 2
+            )
+            yield change(
+                _binary(left, ast.Mult, right),
+                f"{text(left)} and {text(right)} are multiplied instead of added",
+                3,
+            )
+        elif kind is ast.Sub:
+            yield from self.difference(node, change)
+        elif kind is ast.Mult:
+            yield from self.product(node, change)
+        elif kind in (ast.Div, ast.FloorDiv):
+            yield change(
+                left, f"the division by {text(right)} is missing", 1, ("/", ast.dump(right))
+            )
+            yield change(
+                _binary(right, kind, left),
+                f"{text(_binary(right, kind, left))} stands for {text(node)}",
+                2,
+            )
+            yield change(
+                _binary(left, ast.Mult, right),
+                f"it is multiplied by {text(right)} instead of divided",
+                2,
+            )
+            yield change(right, f"{text(right)} stands for {text(node)}", 4)
+            if kind is ast.FloorDiv:
+                up = _negative(_binary(_negative(left), ast.FloorDiv, right))
+                yield change(up, f"the quotient {text(node)} is rounded up instead of down", 2)
+            else:
+                yield change(
+                    _binary(left, ast.FloorDiv, right),
+                    f"{text(node)} is cut off to whole numbers",
+                    3,
+                )
+        elif kind is ast.MatMult:
+            yield from self.matrix_product(node, change)
+        elif kind is ast.Pow:
+            if _is(right, 2):
+                yield change(left, f"the square of {text(left)} is missing", 1, "square")
+                yield change(
+                    _binary(ast.Constant(2), ast.Mult, left),
+                    f"{text(left)} is doubled, not squared",
+                    4,
+                )
+                yield change(
+                    _binary(left, ast.Pow, ast.Constant(3)),
+                    f"{text(left)} is cubed, not squared",
+                    4,
+                )
+            else:
+                yield change(left, f"the exponent {text(right)} is missing", 2)
+                for sign, operation in (("+", ast.Add), ("-", ast.Sub)):
+                    new = _binary(left, ast.Pow, _binary(right, operation, ast.Constant(1)))
+                    yield change(
+                        new, f"the exponent is one too {'large' if sign == '+' else 'small'}", 2
+                    )
+                yield change(
+                    _binary(left, ast.Pow, _negative(right)),
+                    f"the exponent {text(right)} has the wrong sign",
+                    2,
+                )
+                yield change(
+                    _binary(left, ast.Mult, right),
+                    f"{text(left)} is multiplied by {text(right)} instead of raised to it",
+                    3,
+                )
+        elif kind is ast.Mod:
+            yield change(left, f"the remainder for {text(right)} is not taken", 2)
+
+    def difference(self, node, change):
+        left, right = node.left, node.right
+        key = ast.dump(node)
+        if _is(left, 1):
+            yield change(right, f"{text(right)} stands for {text(node)}", 1, ("1-", key))
+            yield from self.slope_of_tanh(node, change)
+        else:
+            yield change(right, f"{text(right)} stands for {text(node)}", 2)
+            yield change(_negative(right), f"the term {text(left)} is missing", 1)
+            yield change(
+                _binary(right, ast.Sub, left),
+                f"{text(_binary(right, ast.Sub, left))} stands for {text(node)}: the sign is wrong",
+                1,
+                ("a-b", key),
+            )
+        rank = 2 if _is(left, 1) else 1
+        yield change(left, f"the term {text(right)} is not subtracted", rank, ("drop-", key))
+        yield change(
+            _binary(left, ast.Add, right),
+            f"{text(right)} is added instead of subtracted",
+            rank,
+            ("+", key),
+        )
+
+    def slope_of_tanh(self, node, change):
+        """1 - y**2, and what is taken for it."""
+        power = node.right
+        if not (
+            isinstance(power, ast.BinOp) and isinstance(power.op, ast.Pow) and _is(power.right, 2)
+        ):
+            return
+        y = power.left
+        one = ast.Constant(1)
+        squared = ("slope",)
+        yield change(
+            _binary(y, ast.Mult, _binary(one, ast.Sub, y)),
+            f"the slope of the sigmoid, `y (1 - y)`, stands for that of tanh, {text(node)}",
+            1,
+            (*squared, "sigmoid"),
+        )
+        yield change(
+            _binary(one, ast.Sub, y),
+            f"the square is missing: {text(node)} is the slope",
+            1,
+            (*squared, "1"),
+        )
+        again = ast.Call(_parsed("np.tanh"), [y], [])
+        yield change(
+            _binary(one, ast.Sub, _binary(again, ast.Pow, ast.Constant(2))),
+            f"tanh is applied once more: {text(y)} is already an output of tanh, so the slope is "
+            f"{text(node)}",
+            1,
+            (*squared, "again"),
+        )
+        yield change(
+            _binary(one, ast.Div, node),
+            f"it is divided by {text(node)} instead of multiplied",
+            2,
+            (*squared, "/"),
+        )
+        yield change(
+            _binary(_binary(one, ast.Sub, y), ast.Pow, ast.Constant(2)),
+            f"the square stands outside: {text(node)} is meant",
+            2,
+            (*squared, "()"),
+        )
+
+    def product(self, node, change):
+        left, right = node.left, node.right
+        yield change(left, f"the factor {text(right)} is missing", 1, ("drop*", ast.dump(right)))
+        yield change(right, f"the factor {text(left)} is missing", 1, ("drop*", ast.dump(left)))
+        yield change(
+            _binary(left, ast.Div, right),
+            f"it is divided by {text(right)} instead of multiplied",
+            2,
+        )
+        yield change(
+            _binary(left, ast.Add, right),
+            f"{text(left)} and {text(right)} are added instead of multiplied",
+            3,
+        )
+        yield change(_negative(node), f"the sign of {text(node)} is wrong", 3)
+        for one, other, flipped in ((left, right, False), (right, left, True)):
+            squared = _binary(_binary(one, ast.Mult, one), ast.Mult, other)
+            if flipped or not isinstance(one, (ast.Constant, ast.BinOp)):
+                yield change(squared, f"the factor {text(one)} is there twice", 4)
+        yield from self.slope_of_sigmoid(node, change)
+
+    def slope_of_sigmoid(self, node, change):
+        """(... * y) * (1 - y), and what is taken for it."""
+        left, right = node.left, node.right
+        if not (
+            isinstance(right, ast.BinOp) and isinstance(right.op, ast.Sub) and _is(right.left, 1)
+        ):
+            return
+        y = right.right
+        before, last = None, left
+        if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Mult):
+            before, last = left.left, left.right
+        if ast.dump(last) != ast.dump(y):
+            return
+        one = ast.Constant(1)
+        slope = text(_binary(y, ast.Mult, right))
+
+        def times(new):
+            return new if before is None else _binary(before, ast.Mult, new)
+
+        if before is not None:
+            yield change(
+                before,
+                f"the slope of the sigmoid, {slope}, is missing",
+                1,
+                ("slope", "drop", "sigmoid"),
+            )
+        squared = _binary(y, ast.Pow, ast.Constant(2))
+        yield change(
+            times(_binary(one, ast.Sub, squared)),
+            f"the slope of tanh, `1 - y**2`, stands for that of the sigmoid, {slope}",
+            1,
+            ("slope", "tanh"),
+        )
+        again = ast.Call(_name("sigmoid"), [y], [])
+        yield change(
+            times(_binary(again, ast.Mult, _binary(one, ast.Sub, again))),
+            f"the sigmoid is applied once more: {text(y)} is already its output, so the slope is "
+            f"{slope}",
+            1,
+            ("slope", "again", "sigmoid"),
+        )
+        yield change(
+            times(_binary(y, ast.Mult, _binary(one, ast.Sub, squared))),
+            f"`y (1 - y**2)` stands for the slope {slope}",
+            2,
+        )
+        yield change(
+            times(_binary(one, ast.Div, _binary(y, ast.Mult, right))),
+            f"it is divided by the slope {slope} instead of multiplied",
+            2,
+        )
+
+    def matrix_product(self, node, change):
+        left, right = node.left, node.right
+        for operand, turned in (
+            (left, lambda new: _binary(new, ast.MatMult, right)),
+            (right, lambda new: _binary(left, ast.MatMult, new)),
+        ):
+            if isinstance(operand, ast.Attribute) and operand.attr == "T":
+                continue  # `attribute` drops it
+            new = ast.Attribute(operand, "T", ast.Load())
+            yield change(
+                turned(new), f"{text(operand)} is transposed", 1, ("T", self._root(operand))
+            )
+        yield change(
+            _binary(right, ast.MatMult, left), f"the operands of {text(node)} are exchanged", 2
+        )
+        yield change(
+            _binary(left, ast.Mult, right),
+            f"{text(node)} is computed element by element, not as a matrix product",
+            2,
+        )
+        yield change(
+            left, f"the product with {text(right)} is missing", 1, ("drop@", ast.dump(right))
+        )
+        yield change(
+            right, f"the product with {text(left)} is missing", 1, ("drop@", ast.dump(left))
+        )
+
+    def unary(self, node, change):
+        if isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
+            yield change(node.operand, f"the minus sign of {text(node)} is missing", 1)
+            if isinstance(node.operand, ast.Attribute) and node.operand.attr == "inf":
+                yield change(ast.Constant(0.0), "0 stands for minus infinity", 1)
+        if isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
+            value = node.operand.value
+            yield change(ast.Constant(value), f"`{value}` stands for `-{value}`", 2)
+            yield change(ast.Constant(0), f"`0` stands for `-{value}`", 2, ("index", -value, 0))
+        if isinstance(node.op, (ast.Not, ast.Invert)):
+            yield change(node.operand, f"the condition {text(node)} is reversed", 1)
+
+    def call(self, node, change):
+        function = _function(node)
+        method = isinstance(node.func, ast.Attribute) and not _is_module(node.func.value)
+        argument = node.func.value if method else (node.args[0] if node.args else None)
+        if argument is None:
+            return
+        if function in DROPPABLE:
+            yield change(argument, f"`{function}` is missing", 1, ("drop", function))
+        if function in ("sum", "mean", "max", "min", "prod") and not isinstance(
+            argument, (ast.GeneratorExp, ast.ListComp)
+        ):
+            yield change(argument, f"the {function} in {text(node)} is not taken", 2)
+        for other in INSTEAD.get(function, ()):
+            if method:
+                called = ast.Attribute(argument, other, ast.Load())
+            elif isinstance(node.func, ast.Name) and other in ("min", "max"):
+                called = _name(other)
+            elif "." in other or other == "sigmoid":
+                called = _parsed(other)
+            else:
+                called = _parsed(f"np.{other}")
+            new = ast.Call(called, node.args, node.keywords)
+            short = other.replace("np.", "")
+            yield change(new, f"`{short}` stands for `{function}`", 1, ("for", function, short))
+        if function in ("tanh", "sigmoid"):
+            new = ast.Call(_parsed("np.maximum"), [argument, ast.Constant(0.0)], [])
+            yield change(new, f"relu stands for `{function}`", 2, ("for", function, "relu"))
+            twice = ast.Call(node.func, [node], [])
+            yield change(twice, f"`{function}` is applied twice", 3)
+        if function == "norm" and not method:
+            yield from self.norm(node, argument, change)
+        if function in ("max", "min", "maximum", "minimum") and len(node.args) == 2 and not method:
+            for kept, lost in (node.args, node.args[::-1]):
+                yield change(kept, f"{text(lost)} is not looked at in {text(node)}", 1)
+            other = {"max": "min", "min": "max"}.get(function)
+            if other:
+                new = ast.Call(_name(other), node.args, [])
+                yield change(new, f"`{other}` stands for `{function}`", 1)
+        elif len(node.args) == 2 and function not in (
+            "zip",
+            "isinstance",
+            "range",
+            "zeros",
+            "full",
+        ):
+            new = ast.Call(node.func, node.args[::-1], node.keywords)
+            yield change(new, f"the arguments of {text(node)} are exchanged", 2)
+        if function == "where" and len(node.args) == 3:
+            test, yes, no = node.args
+            new = ast.Call(node.func, [test, no, yes], [])
+            yield change(new, f"the two choices of {text(node)} are exchanged", 1)
+            yield change(yes, f"the condition {text(test)} is not asked, it counts as true", 1)
+            yield change(no, f"the condition {text(test)} is not asked, it counts as false", 2)
+        if function in ("concatenate", "stack", "hstack", "vstack", "append") and node.args:
+            yield from self.joined(node, change)
+        if function == "reversed":
+            yield change(node.args[0], "it runs forwards instead of backwards", 1)
+        if function == "range":
+            yield from self.range(node, change)
+        if function == "eye":
+            pass
+
+    def norm(self, node, argument, change):
+        if len(node.args) == 2:
+            yield change(
+                ast.Call(node.func, [argument], []),
+                "the norm of all entries stands for the largest singular value",
+                1,
+            )
+            largest = _parsed("np.abs(np.linalg.eigvals(_)).max()")
+            for inner in ast.walk(largest):
+                if (
+                    isinstance(inner, ast.Call)
+                    and inner.args
+                    and isinstance(inner.args[0], ast.Name)
+                ):
+                    inner.args[0] = argument
+            yield change(largest, "the largest eigenvalue stands for the largest singular value", 1)
+        else:
+            squared = _binary(node, ast.Pow, ast.Constant(2))
+            yield change(squared, "the square of the norm stands for the norm", 1, "norm²")
+            for code, says in (
+                ("np.abs(_).sum()", "the sum of sizes stands for the norm"),
+                ("np.abs(_).max()", "the largest size stands for the norm"),
+            ):
+                new = _parsed(code)
+                for inner in ast.walk(new):
+                    if isinstance(inner, ast.Call) and inner.args:
+                        inner.args[0] = argument
+                yield change(new, says, 2, says)
+
+    def joined(self, node, change):
+        pieces = node.args[0]
+        if not isinstance(pieces, (ast.List, ast.Tuple)) or not 2 <= len(pieces.elts) <= 4:
+            return
+        count = len(pieces.elts)
+        for order in permutations(range(count)):
+            if order == tuple(range(count)):
+                continue
+            new = ast.List([pieces.elts[i] for i in order], ast.Load())
+            names = ", ".join(ast.unparse(piece) for piece in new.elts)
+            yield change(
+                ast.Call(node.func, [new, *node.args[1:]], node.keywords),
+                f"the parts are joined in the order {text(names)}",
+                2,
+                ("join", order),
+            )
+        for i, piece in enumerate(pieces.elts):
+            rest = [other for other in pieces.elts if other is not piece]
+            new = ast.List(rest, ast.Load())
+            yield change(
+                ast.Call(node.func, [new, *node.args[1:]], node.keywords),
+                f"the part {text(piece)} is missing",
+                2,
+            )
+            if count == 2:
+                new = ast.List([pieces.elts[i], pieces.elts[i]], ast.Load())
+                yield change(
+                    ast.Call(node.func, [new, *node.args[1:]], node.keywords),
+                    f"the part {text(piece)} is there twice",
+                    3,
+                )
+
+    def range(self, node, change):
+        for i in range(len(node.args)):
+            for sign, operation in (("+", ast.Add), ("-", ast.Sub)):
+                args = list(node.args)
+                args[i] = _binary(args[i], operation, ast.Constant(1))
+                what = "end" if i == len(node.args[:2]) - 1 else ("start" if i == 0 else "step")
+                how = {"+": "later", "-": "earlier"}[sign]
+                says = f"{text(node)} has its {what} one {how}"
+                if what == "step":
+                    says = (
+                        f"the step of {text(node)} is one {'larger' if sign == '+' else 'smaller'}"
+                    )
+                yield change(ast.Call(node.func, args, []), says, 2)
+        if len(node.args) == 2:
+            yield change(ast.Call(node.func, node.args[1:], []), f"{text(node)} starts at 0", 2)
+        if len(node.args) == 3:
+            yield change(
+                ast.Call(node.func, node.args[:2], []),
+                f"the step {text(node.args[2])} of {text(node)} is missing",
+                2,
+            )
+
+    def attribute(self, node, change):
+        if node.attr == "T":
+            yield change(
+                node.value,
+                f"{text(node.value)} is not transposed",
+                1,
+                ("T", self._root(node.value)),
+            )
+
+    def subscript(self, node, change):
+        if isinstance(node.ctx, ast.Store):
+            return
+        index = node.slice
+
+        def at(new):
+            return ast.Subscript(node.value, new, ast.Load())
+
+        turned = isinstance(index, ast.Slice) and index.step is not None
+        if not turned and not isinstance(index, (ast.Slice, ast.Tuple)):
+            for new in self.neighbours(index):
+                other = at(new)
+                yield change(
+                    other,
+                    f"{text(other)} stands for {text(node)}",
+                    1,
+                    ("at", ast.dump(node), ast.dump(other)),
+                )
+        elif isinstance(index, ast.Tuple):
+            for i, item in enumerate(index.elts):
+                if isinstance(item, ast.Slice) or _is(item, None):
+                    continue
+                for new in self.neighbours(item):
+                    elements = list(index.elts)
+                    elements[i] = new
+                    other = at(ast.Tuple(elements, ast.Load()))
+                    yield change(
+                        other,
+                        f"{text(other)} stands for {text(node)}",
+                        2,
+                        ("at", ast.dump(node), ast.dump(other)),
+                    )
+        elif turned:
+            yield change(
+                node.value
+                if index.lower is None and index.upper is None
+                else at(ast.Slice(index.lower, index.upper, None)),
+                f"{text(node)} is read in the other order or at every place",
+                1,
+            )
+        if not turned:
+            yield change(node.value, f"all of {text(node.value)} stands for {text(node)}", 4)
+
+    def neighbours(self, index):
+        if isinstance(index, ast.Constant) and isinstance(index.value, int):
+            values = {index.value + 1, index.value - 1, 0, -1} - {index.value}
+            return [ast.Constant(value) for value in sorted(values)]
+        if isinstance(index, ast.UnaryOp) and isinstance(index.operand, ast.Constant):
+            values = {-2, 0} if index.operand.value == 1 else {-1, 0}
+            return [ast.Constant(value) for value in sorted(values)]
+        one = ast.Constant(1)
+        new = [_binary(index, ast.Add, one), _binary(index, ast.Sub, one)]
+        moved = isinstance(index, ast.BinOp) and isinstance(index.op, (ast.Add, ast.Sub))
+        if moved and _is(index.right, 1):
+            opposite = ast.Sub if isinstance(index.op, ast.Add) else ast.Add
+            new = [
+                index.left,
+                _binary(index.left, opposite, one),
+                _binary(index.left, type(index.op), ast.Constant(2)),
+            ]
+        return [*new, ast.Constant(0), ast.Constant(-1)]
+
+    def slice(self, node, change):
+        """A slice by itself: its bounds moved by one, or left out."""
+        for field, name in (("lower", "begins"), ("upper", "ends")):
+            bound = getattr(node, field)
+            parts = {"lower": node.lower, "upper": node.upper, "step": node.step}
+            if bound is None:
+                other = ast.Constant(1) if field == "lower" else ast.Constant(-1)
+                lost = "first" if field == "lower" else "last"
+                yield change(
+                    ast.Slice(**{**parts, field: other}),
+                    f"the slice leaves out the {lost} item",
+                    3,
+                )
+                continue
+            for how, operation in (("later", ast.Add), ("earlier", ast.Sub)):
+                moved = _binary(bound, operation, ast.Constant(1))
+                if isinstance(bound, ast.Constant) and isinstance(bound.value, int):
+                    step = 1 if operation is ast.Add else -1
+                    moved = ast.Constant(bound.value + step)
+                yield change(
+                    ast.Slice(**{**parts, field: moved}),
+                    f"the slice {text(node)} {name} one place {how}",
+                    2,
+                )
+            yield change(
+                ast.Slice(**{**parts, field: None}),
+                f"the bound {text(bound)} of the slice {text(node)} is missing",
+                3,
+            )
+
+    def constant(self, node, change):
+        value = node.value
+        if type(value) is bool or not isinstance(value, (int, float)):
+            return
+        others = {
+            0: (1,),
+            1: (0, 2, -1),
+            2: (1, 3, 4),
+            0.5: (0.0, 1.0, -0.5),
+        }.get(value, (value + 1, value - 1, 0, -value))
+        for other in others:
+            other = float(other) if isinstance(value, float) else other
+            yield change(
+                ast.Constant(other), f"`{other}` stands for `{value}`", 2 + (value in (0, 1))
+            )
+
+    def comparison(self, node, change):
+        if len(node.ops) != 1:
+            return
+        for other in COMPARED.get(type(node.ops[0]), ()):
+            new = ast.Compare(node.left, [other()], node.comparators)
+            yield change(new, f"{text(new)} stands for {text(node)}", 1)
+        right = node.comparators[0]
+        for operation in (ast.Add, ast.Sub):
+            new = ast.Compare(node.left, node.ops, [_binary(right, operation, ast.Constant(1))])
+            yield change(new, f"{text(new)} stands for {text(node)}", 2)
+
+    def boolean(self, node, change):
+        for kept in node.values:
+            yield change(kept, f"only {text(kept)} is asked of {text(node)}", 2)
+        other = ast.Or if isinstance(node.op, ast.And) else ast.And
+        new = ast.BoolOp(other(), node.values)
+        yield change(new, f"{text(new)} stands for {text(node)}", 2)
+
+    def choice(self, node, change):
+        test = text(node.test)
+        yield change(node.body, f"{test} is taken to hold always", 1)
+        yield change(node.orelse, f"{test} is taken never to hold", 1)
+        new = ast.IfExp(node.test, node.orelse, node.body)
+        yield change(new, f"the condition {test} is reversed", 1)
+
+    def name(self, node, change):
+        """Another variable of the same shape; for a gate, what it leaves over."""
+        if not isinstance(node.ctx, ast.Load):
+            return
+        shape, kind, inside = self.shapes.get(node.id, (None, "", False))
+        if shape is None:
+            return
+        if inside and shape:
+            new = _binary(ast.Constant(1), ast.Sub, node)
+            yield change(new, f"`1 - {node.id}` stands for `{node.id}`", 2, ("1-", node.id))
+        for other, (its_shape, its_kind, _) in self.shapes.items():
+            alike = its_shape == shape and (its_kind == kind or {its_kind, kind} <= set("iuf"))
+            if other != node.id and alike:
+                yield change(
+                    _name(other),
+                    f"`{other}` stands for `{node.id}`",
+                    2,
+                    ("name", node.id, other),
+                )

@@ -1,0 +1,21 @@
+"""The misconceptions an exercise names, recognised in an answer or in a part of one."""
+
+from ..comparing import compare
+
+
+def recognise(exercise, cases, got, part=None):
+    """The misconceptions which give exactly these answers, in every case.
+
+    With `part`, the answers are that part of a tuple, and so are the misconceptions'.
+    """
+
+    def gives(misconception, case, answer):
+        (value,) = exercise.results(misconception.function, [case])
+        value = value if part is None else value[part]
+        return compare(answer, value, exercise.tolerance) is None
+
+    return [
+        misconception
+        for misconception in exercise.misconceptions
+        if all(gives(misconception, case, one) for case, one in zip(cases, got, strict=True))
+    ]

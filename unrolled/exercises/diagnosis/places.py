@@ -1,0 +1,165 @@
+"""Where a wrong result is wrong: in which cases, at which places, by how little."""
+
+import numpy as np
+
+from ..comparing import differs
+from .answers import facts, listed
+
+NEARLY = 1e-4  # relative error of what is more likely rounded or approximated than wrong
+FLOAT32 = 3e-6  # relative error of what float32 leaves
+DERIVATIVES = ("gradient", "backward", "derivative")
+
+
+def precision(exercise, parts):
+    """What to say of an answer that is right but for its last digits, or ""."""
+    pairs = [pair for part in parts for pair in zip(part.got, part.right, strict=True)]
+    if not all(one.shape == other.shape and one.dtype.kind in "fiu" for one, other in pairs):
+        return ""
+    if any(differs(one, other, NEARLY).any() for one, other in pairs):
+        return ""
+    floats = [(a.astype("float64"), b) for a, b in pairs if b.dtype.kind == "f" and b.size]
+    if not floats:
+        return ""
+    error = max(_error(one, other) for one, other in floats)
+    how = f"It is nearly right: the largest error is {error:.0e} of the largest number."
+    with np.errstate(over="ignore"):
+        single = all((one.astype("float32") == one).all() for one, _ in floats)
+    if single:
+        return f"{how} Its numbers have the digits of float32: something was computed in float32."
+    for digits in range(3, 10):
+        if all((np.round(one, digits) == one).all() for one, _ in floats):
+            return (
+                f"{how} It is rounded to {digits} decimals: leave the rounding to whoever prints."
+            )
+    if any(word in exercise.name for word in DERIVATIVES):
+        return (
+            f"{how} This looks like a numerical derivative, a difference divided by a small step: "
+            "a good way to test a gradient. Asked is the one you derive, which is exact to the "
+            "last digits."
+        )
+    small = "a small number was added, as in a denominator or a logarithm"
+    return f"{how} Perhaps {small}, or something is rounded, approximated or cut off."
+
+
+def _error(one, other):
+    finite = np.isfinite(other) & np.isfinite(one)
+    scale = max(1.0, np.abs(other[finite]).max(initial=0.0))
+    return np.abs(one - other)[finite].max(initial=0.0) / scale
+
+
+def by_case(exercise, cases, agreed):
+    """In how many cases the answer is right, and what they have in common that others lack.
+
+    One right case says nothing of why; several do, and then all that fits is named.
+    """
+    right = sum(agreed)
+    if not right:
+        return ""
+    count = f"{right} of {len(agreed)} cases {'is' if right == 1 else 'are'} right"
+    tables = [facts(case, exercise.shapes) for case in cases]
+    if right == 1 or right == len(agreed):
+        return f"{count}."
+    fits = []
+    for name in tables[0]:
+        if not all(name in table for table in tables):
+            continue
+        inside = {table[name] for table, ok in zip(tables, agreed, strict=True) if ok}
+        outside = {table[name] for table, ok in zip(tables, agreed, strict=True) if not ok}
+        if len(inside) == 1 and not inside & outside and inside <= {0.0, 1.0}:
+            fits.append(f"{name} = {inside.pop():g}")
+    if not fits:
+        return f"{count}."
+    return f"{count}: those with {listed(fits)}, and no other."
+
+
+def by_place(part):
+    """Where along its axes the result is wrong, in every case in the same way, or ""."""
+    masks = []
+    for one, other in zip(part.got, part.right, strict=True):
+        if one.shape != other.shape or one.dtype.kind not in "biuf":
+            return ""
+        wrong = differs(one.astype("float64"), other.astype("float64"), part.tolerance)
+        if wrong.any():
+            masks.append((wrong, one))
+    if not masks:
+        return ""
+    return _padding(part) or _along_axes(part, masks) or _entries(part, masks)
+
+
+def _along_axes(part, masks):
+    ndim = masks[0][0].ndim
+    for axis in range(ndim):
+        where = part.along(axis) if ndim > 1 else ""
+        lines = [
+            (wrong.any(axis=tuple(a for a in range(ndim) if a != axis)), wrong, one)
+            for wrong, one in masks
+        ]
+        long = [line for line, _, _ in lines if len(line) > 1]
+        if len(long) < 2 or max(map(len, long)) < 3:
+            continue
+        name = part.axes[axis] if axis < len(part.axes) else ""
+        blocks = name.replace(" ", "").partition("*")[0] if "*" in name else ""
+        if blocks in ("2", "3", "4") and all(len(line) % int(blocks) == 0 for line, _, _ in lines):
+            found = {
+                tuple(np.any(np.split(line, int(blocks)), axis=1).tolist()) for line, _, _ in lines
+            }
+            if len(found) == 1 and not all(flags := found.pop()):
+                bad = listed(("first", "second", "third", "fourth")[i] for i in _true(flags))
+                plural = sum(flags) > 1
+                return (
+                    f"only the {bad} block{'s' if plural else ''} {where or 'of it'} "
+                    f"{'are' if plural else 'is'} wrong, the rest is right"
+                )
+        for text, chosen in (
+            ("only the first item {} is wrong", lambda n: [0]),
+            ("only the last item {} is wrong", lambda n: [n - 1]),
+            ("only the first item {} is right", lambda n: list(range(1, n))),
+            ("only the last item {} is right", lambda n: list(range(n - 1))),
+            ("only the first item {} and the last are wrong", lambda n: [0, n - 1]),
+            ("only the first item {} and the last are right", lambda n: list(range(1, n - 1))),
+        ):
+            if all(_true(line) == sorted(set(chosen(len(line)))) for line in long):
+                return text.format(where).replace("  ", " ")
+    return ""
+
+
+def _true(flags):
+    return [i for i, flag in enumerate(flags) if flag]
+
+
+def _padding(part):
+    """Whether exactly what lies beyond the sequences' ends is wrong."""
+    cases = [case for case, wrong in zip(part.cases, part.wrong, strict=True) if wrong]
+    right = [one for one, wrong in zip(part.right, part.wrong, strict=True) if wrong]
+    got = [one for one, wrong in zip(part.got, part.wrong, strict=True) if wrong]
+    inside, outside, rows = 0, 0, 0
+    for case, one, other in zip(cases, got, right, strict=True):
+        lengths = case.get("lengths")
+        if not isinstance(lengths, np.ndarray) or lengths.ndim != 1 or other.ndim < 2:
+            return ""
+        if other.shape[1] != len(lengths) or (lengths > len(other)).any():
+            return ""
+        wrong = differs(one.astype("float64"), other.astype("float64"), part.tolerance)
+        wrong = wrong.reshape(*wrong.shape[:2], -1).any(axis=2)
+        padding = np.arange(len(other))[:, None] >= lengths
+        inside += int((wrong & ~padding).sum())
+        outside += int((wrong & padding).sum())
+        rows += 1
+    if rows < 2 or not outside or inside:
+        return ""
+    return "it is wrong in the padding only, beyond the sequences' ends"
+
+
+def _entries(part, masks):
+    """What the wrong numbers have in common."""
+    values = np.concatenate([one[wrong].astype("float64") for wrong, one in masks])
+    whole = all(wrong.all() for wrong, _ in masks)
+    if whole or len(values) < 3:
+        return ""
+    if (values == 0).all():
+        return "all that is wrong is 0: something has not been filled, or was multiplied away"
+    if np.isnan(values).all():
+        return "all that is wrong is nan"
+    if len(set(values.tolist())) == 1:
+        return f"all that is wrong is {values[0]:.4g}"
+    return ""

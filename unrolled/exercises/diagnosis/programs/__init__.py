@@ -1,0 +1,1 @@
+"""Right answers written as programs, by lab; see `variants.programs`."""

@@ -1,0 +1,79 @@
+"""Right answers to lab 08, written as a student would write them; see `variants.programs`."""
+
+import numpy as np
+
+from unrolled.gru import gru_forward
+from unrolled.unfolding import sigmoid
+
+
+def step_after(x, h_prev, W_i, W_h, b, b_n):
+    W_ir, W_iz, W_in = np.split(W_i, 3)
+    W_hr, W_hz, W_hn = np.split(W_h, 3)
+    b_r, b_z, b_x = np.split(b, 3)
+    r = sigmoid(x @ W_ir.T + h_prev @ W_hr.T + b_r)
+    z = sigmoid(x @ W_iz.T + h_prev @ W_hz.T + b_z)
+    n = np.tanh(x @ W_in.T + b_x + r * (h_prev @ W_hn.T + b_n))
+    return (1 - z) * n + z * h_prev
+
+
+def minimal_gated(x, h_0, W_i, W_h, b):
+    (W_if, W_in), (W_hf, W_hn), (b_f, b_n) = np.split(W_i, 2), np.split(W_h, 2), np.split(b, 2)
+    h = np.empty((len(x) + 1, *h_0.shape))
+    h[0] = h_0
+    for t in range(len(x)):
+        f = sigmoid(x[t] @ W_if.T + h[t] @ W_hf.T + b_f)
+        n = np.tanh(x[t] @ W_in.T + (f * h[t]) @ W_hn.T + b_n)
+        h[t + 1] = (1 - f) * h[t] + f * n
+    return h
+
+
+def minimal_backward(dh, x, h_prev, W_i, W_h, b):
+    (W_if, W_in), (W_hf, W_hn), (b_f, b_n) = np.split(W_i, 2), np.split(W_h, 2), np.split(b, 2)
+    f = sigmoid(x @ W_if.T + h_prev @ W_hf.T + b_f)
+    s = f * h_prev
+    n = np.tanh(x @ W_in.T + s @ W_hn.T + b_n)
+    da_n = dh * f * (1 - n**2)
+    ds = da_n @ W_hn
+    df = dh * (n - h_prev) + ds * h_prev
+    da_f = df * f * (1 - f)
+    dh_prev = dh * (1 - f) + ds * f + da_f @ W_hf
+    da = np.concatenate([da_f, da_n], axis=1)
+    dW_h = np.concatenate([da_f.T @ h_prev, da_n.T @ s])
+    return dh_prev, da.T @ x, dW_h, da.sum(axis=0)
+
+
+def torch_count(D, H, layers, directions):
+    total, width = 0, D
+    for _ in range(layers):
+        total += directions * (3 * H * (width + H) + 6 * H)
+        width = directions * H
+    return total
+
+
+def from_archive(K, R, c):
+    def ours(rows):
+        z, r, n = np.split(rows, 3)
+        return np.concatenate([r, -z, n])
+
+    H = len(R)
+    outer, inner = ours(c[0]), ours(c[1])
+    b = outer.copy()
+    b[: 2 * H] += inner[: 2 * H]
+    return ours(K.T), ours(R.T), b, inner[2 * H :]
+
+
+def latch(x):
+    W_i = np.array([[0.0, 0.0], [0.0, -200.0], [1.0, 0.0]])  # r, z, n
+    W_h, b, b_n = np.zeros((3, 1)), np.array([0.0, 100.0, 0.0]), np.zeros(1)
+    h, _ = gru_forward(x, None, W_i, W_h, b, b_n)
+    return h
+
+
+PROGRAMS = {
+    "step_after": (step_after,),
+    "minimal_gated": (minimal_gated,),
+    "minimal_backward": (minimal_backward,),
+    "torch_count": (torch_count,),
+    "from_archive": (from_archive,),
+    "latch": (latch,),
+}

@@ -1,0 +1,226 @@
+"""The wrong answers that alterations of a right program give, and which of them an answer is.
+
+Variants are made when an answer is wrong, not before; those of one exercise and seed are kept, so
+that a class of students, or one student's second try, costs no more than the first.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from importlib import import_module
+from importlib.util import find_spec
+
+import numpy as np
+
+from ..comparing import arranged
+from ..plain import NotPlain
+from ..weights import CannotRun
+from .alterations import alterations
+from .answers import evidence, same
+from .relations import FEWEST
+from .worlds import World
+
+MOST = 2500  # variants of one exercise that are tried
+LARGEST = 600  # numbers in the case on which all are tried first
+BEYOND_DOUBT = 8  # different wrong numbers after which agreement can be no accident
+KEPT = 24  # exercises and seeds whose variants are kept
+
+_tables = OrderedDict()
+
+
+@dataclass
+class Variant:
+    """One alteration, as a code to run, and the results it has given so far, by case."""
+
+    says: str
+    rank: int
+    member: object
+    code: object
+    results: dict = field(default_factory=dict)
+
+
+@dataclass
+class Table:
+    """All variants of an exercise's programs on given cases."""
+
+    exercise: object
+    cases: tuple
+    right: tuple
+    probe: int
+    worlds: list
+    variants: list
+
+    def result(self, world, variant, case):
+        """What the variant gives in a case, as parts in a tuple, or None."""
+        if case not in variant.results:
+            with variant.member.code(variant.code):
+                value = world.call(self.cases[case].values())
+            variant.results[case] = self.parts(value, case)
+        return variant.results[case]
+
+    def parts(self, value, case):
+        """What is compared of a result, as a tuple of arrays, or None where it is no such thing."""
+        if value is None:
+            return None
+        right = self.right[case]
+        try:
+            value = arranged(self.exercise.result(value, self.cases[case]), right)
+        except (NotPlain, CannotRun):
+            return None
+        value = value if type(value) is tuple else (value,)
+        fits = len(value) == (len(right) if type(right) is tuple else 1)
+        return value if fits and all(type(part) is np.ndarray for part in value) else None
+
+
+def table(exercise, cases, right):
+    """The Table of an exercise and its cases, made once."""
+    digest = blake2b(exercise.name.encode())
+    for case, value in zip(cases, right, strict=True):
+        for array in (*case.values(), *(value if type(value) is tuple else (value,))):
+            digest.update(np.asarray(array).tobytes())
+    key = digest.digest()
+    if key not in _tables:
+        _tables[key] = _made(exercise, tuple(cases), tuple(right))
+        while len(_tables) > KEPT:
+            _tables.popitem(last=False)
+    _tables.move_to_end(key)
+    return _tables[key]
+
+
+def programs(exercise):
+    """Right answers written as programs: those kept for the exercise, or else its reference.
+
+    The reference often goes another way than a student, through functions whose lines the student
+    has never seen; so what is kept comes first.
+    """
+    module = exercise.cases.__module__.rpartition(".")[2]
+    name = f"{__package__}.programs.{module}"
+    kept = ()
+    if module.isidentifier() and find_spec(name) is not None:
+        kept = getattr(import_module(name), "PROGRAMS", {}).get(exercise.name, ())
+    return [*kept] or [exercise.reference.function]
+
+
+def _made(exercise, cases, right):
+    sizes = [sum(np.size(value) for value in case.values()) for case in cases]
+    small = [i for i, size in enumerate(sizes) if size <= LARGEST] or [int(np.argmin(sizes))]
+    probe = max(small, key=lambda i: (sizes[i], i))
+    found = Table(exercise, cases, right, probe, [], [])
+    for function in programs(exercise):
+        if not hasattr(function, "__code__"):
+            continue
+        world = World(function, alter_all=function is exercise.reference.function)
+        for i, case in enumerate(cases):
+            value = found.parts(world.call(case.values()), i)
+            expected = right[i] if type(right[i]) is tuple else (right[i],)
+            if value is None or not all(map(_near, value, expected)):
+                break
+        else:
+            found.worlds.append(world)
+            _add_variants(found, world, exercise)
+    return found
+
+
+def _near(one, other):
+    return same(one, other, 1e-7)
+
+
+def _add_variants(found, world, exercise):
+    shapes = world.shapes(found.cases[found.probe].values())
+    for member in world.functions:
+        returns = () if member.helper else tuple(exercise.returns)
+        for one in alterations(member.tree, shapes.get(member.name, {}), returns):
+            if len(found.variants) >= MOST:
+                return
+            with one.made():
+                code = member.compiled()
+            if code is not None:
+                says = one.sentence
+                if member.helper:
+                    says = f"in the function `{member.name}`, {says}"
+                variant = Variant(says, one.rank + 2 * member.helper, member, code)
+                found.variants.append((world, variant))
+
+
+@dataclass(frozen=True)
+class Match:
+    """Variants that give what an answer gives.
+
+    says:    their sentences, the least far-fetched first; one where that is beyond doubt
+    agrees:  the parts of the answer that they explain: all, or those named
+    changed: what had been done to a variant's result, as in "transposed"; "" if nothing
+    """
+
+    says: tuple
+    agrees: frozenset
+    changed: str = ""
+
+
+def matches(exercise, cases, parts, right):
+    """The best Match of the answer's Parts with variants, or None."""
+    known = table(exercise, cases, right)
+    wrong = [i for i, part in enumerate(parts) if any(part.wrong)]
+    if not known.variants or not wrong or not all(part.comparable for part in parts):
+        return None
+    whole, partial = [], {i: [] for i in wrong}
+    probe = known.probe
+    for world, variant in known.variants:
+        value = known.result(world, variant, probe)
+        if value is None:
+            continue
+        agrees = [
+            i for i, part in enumerate(parts) if same(part.got[probe], value[i], part.tolerance)
+        ]
+        if not any(i in agrees for i in wrong):
+            continue
+        agrees = _verified(known, world, variant, parts, agrees)
+        if len(agrees) == len(parts):
+            whole.append(variant)
+        for i in wrong:
+            if i in agrees:
+                partial[i].append((len(agrees), variant))
+    if whole and _enough(parts, wrong):
+        return Match(_told(whole, parts, wrong), frozenset(range(len(parts))))
+    return None if not any(partial.values()) else _by_part(parts, wrong, partial)
+
+
+def _by_part(parts, wrong, partial):
+    for i in wrong:
+        if partial[i] and _enough(parts, [i]):
+            most = max(count for count, _ in partial[i])
+            best = [variant for count, variant in partial[i] if count == most]
+            return Match(_told(best, parts, [i]), frozenset([i]))
+    return None
+
+
+def _verified(known, world, variant, parts, agrees):
+    """Those of the parts in which the variant gives the answer in every case."""
+    for case in range(len(known.cases)):
+        if not agrees:
+            break
+        if case == known.probe:
+            continue
+        value = known.result(world, variant, case)
+        if value is None:
+            return []
+        agrees = [i for i in agrees if same(parts[i].got[case], value[i], parts[i].tolerance)]
+    return agrees
+
+
+def _enough(parts, which):
+    """Whether the answer is wrong in so many numbers that agreement is no accident."""
+    return _numbers(parts, which) >= FEWEST
+
+
+def _numbers(parts, which):
+    return sum(evidence(parts[i].got, parts[i].right, parts[i].tolerance) for i in which)
+
+
+def _told(variants, parts, which):
+    """The sentences of variants, the least far-fetched first, each once.
+
+    Programs that agree in many numbers are one program, written differently: one sentence will do.
+    """
+    ordered = sorted(variants, key=lambda one: (one.rank, len(one.says)))
+    says = tuple(dict.fromkeys(variant.says for variant in ordered))
+    return says[:1] if _numbers(parts, which) >= BEYOND_DOUBT else says
