@@ -7,7 +7,7 @@ reads an Outcome as data that may come from another process.
 from numpy import absolute, isfinite, maximum, ndarray
 
 from .comparing import SHOWN, arranged, compare, number, parts
-from .diagnosis import diagnose
+from .diagnosis import Diagnosis, diagnose
 from .plain import NotPlain, plain
 from .sentences import of_failure
 from .verdict import Status, Verdict
@@ -46,7 +46,10 @@ def judge(exercise, cases, outcome):
             exercise.name, Status.PASSED, exercise.points, (says,), printed=outcome.printed
         )
     first = next(i for i, difference in enumerate(differences) if difference)
-    found = diagnose(exercise, cases, got, expected)
+    try:
+        found = diagnose(exercise, cases, got, expected)
+    except Exception:  # a fault in explaining must not cost the verdict
+        found = Diagnosis()
     return Verdict(
         exercise.name,
         Status.WRONG if found.name else differences[first].status,

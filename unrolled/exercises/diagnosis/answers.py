@@ -66,8 +66,8 @@ def parts(exercise, cases, got, right):
         "tolerance": exercise.tolerance,
     }
     if not several:
-        text = exercise.returns[names[0]]
-        return [Part("", _axes(text), tuple(got), tuple(right), **given)]
+        axes = () if exercise.carry_out else _axes(exercise.returns[names[0]])
+        return [Part("", axes, tuple(got), tuple(right), **given)]
     return [
         Part(name, _axes(exercise.returns[name]), _column(got, i), _column(right, i), **given)
         for i, name in enumerate(names)
