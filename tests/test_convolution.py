@@ -86,6 +86,19 @@ def test_toeplitz_is_the_layer_and_its_transpose_the_backward(rng):
     verify.compare("the matrix", got, expected)
 
 
+def test_options_of_few_bits_do_not_wrap(rng):
+    few = np.uint8(200)
+    assert convolution.output_length(few, np.uint8(100), padding=few) == 501
+    x, w = rng.standard_normal((1, 1, 300)), rng.standard_normal((1, 1, 3))
+    out, cache = convolution.conv1d(x, w, np.zeros(1), padding=few, dilation=few)
+    expected, plain = convolution.conv1d(x, w, np.zeros(1), padding=200, dilation=200)
+    np.testing.assert_array_equal(out, expected)
+    for found, wanted in zip(
+        convolution.conv1d_backward(out, cache), convolution.conv1d_backward(out, plain)
+    ):
+        np.testing.assert_array_equal(found, wanted)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_dtype_is_kept(rng, dtype):
     x, w, b = (a.astype(dtype) for a in arguments(rng, (2, 3, 8), (4, 3, 3)).values())
@@ -168,16 +181,10 @@ BAD = [
     (lambda: convolution.output_length(9, 3, stride=0), "stride: .* at least 1 .* got 0"),
     (lambda: convolution.output_length(9, 3, stride=1.5), "stride: an integer .* got 1.5"),
     (lambda: convolution.output_length(9, 3, padding=-1), "padding: .* got -1"),
-    (lambda: convolution.correlate(ones(3), ones(4)), "m: a window of 4 .* signal of 3"),
-    (lambda: convolution.correlate(ones((3, 2)), ones(2)), r"x: a vector .* \(3, 2\)"),
-    (lambda: convolution.correlate([1, 2, 3], ones(2)), "x: a vector of floats .* got int"),
-    (
-        lambda: convolution.conv1d(ones((2, 3, 9)), ones((4, 3, 2), int), ones(4)),
-        "w: floats with 3 axes expected, got int",
-    ),
-    (lambda: convolution.correlate(ones(3), ones(0)), "m: a vector"),
-    (lambda: convolution.toeplitz(ones(4), 3), "m: a window of 4 .* signal of 3"),
-    (lambda: convolution.conv1d(ones((3, 9)), ones((4, 3, 2)), ones(4)), "x: floats with 3 axes"),
+    (lambda: convolution.correlate(ones(3), ones(4)), "m: a window of at most 3 .* got 4"),
+    (lambda: convolution.correlate(ones((3, 2)), ones(2)), r"x: shape \(T,\) .* \(3, 2\)"),
+    (lambda: convolution.toeplitz(ones(4), 3), "m: a window of at most 3 .* got 4"),
+    (lambda: convolution.conv1d(ones((3, 9)), ones((4, 3, 2)), ones(4)), r"x: shape \(B, C, L\)"),
     (lambda: convolution.conv1d(ones((2, 3, 9)), ones((4, 2, 2)), ones(4)), "w: 3 channels"),
     (lambda: convolution.conv1d(ones((2, 3, 9)), ones((4, 3, 2)), ones(3)), r"b: shape \(4,\)"),
     (
@@ -187,7 +194,15 @@ BAD = [
     (lambda: convolution.conv1d(ones((2, 3, 1)), ones((4, 3, 2)), ones(4)), "n: a window of 2"),
     (
         lambda: convolution.conv2d(ones((2, 3, 9)), ones((4, 3, 2, 2)), ones(4)),
-        "x: floats with 4 axes",
+        r"x: shape \(B, C, Y, X\) expected",
+    ),
+    (
+        lambda: convolution.conv1d(ones((2, 3, 9)), ones((4, 3, 2)), ones(4), stride=(2, 1)),
+        "stride: an integer",
+    ),
+    (
+        lambda: convolution.conv2d(ones((2, 3, 9, 9)), ones((4, 3, 2, 2)), ones(4), (1, 1, 7)),
+        "stride: one value, or a pair",
     ),
 ]
 

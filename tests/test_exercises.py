@@ -142,6 +142,24 @@ def test_cases_are_plain_repeatable_and_smallest_first(lab, exercise):
     assert repr(cases) == repr(again) != repr(other)
 
 
+ALIKE = {"mean_and_max"}  # as many units as sequences, on purpose: its statement says so
+
+
+@pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
+def test_no_two_sizes_of_a_case_are_equal(lab, exercise):
+    """Where they are, a transpose hides, and one array is taken for several."""
+    returned = len(exercise.returns)
+    for case in exercise.draw():
+        sizes = {}
+        for name, letters in exercise.shapes.items():
+            sizes |= dict(zip(letters.split(), np.shape(case[name]), strict=False))
+        sizes = {letter: size for letter, size in sizes.items() if size > 1}
+        if exercise.name not in ALIKE and len(set(sizes.values())) < len(sizes):
+            # the whole filter fits once; windows of 2; one square block; fixed numbers of columns
+            assert set(sizes) & {"n", "2", "2D", "gates*H"}, sizes
+        assert returned == 1 or returned not in sizes.values(), sizes
+
+
 @pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
 def test_reference_takes_over_where_the_oracle_is_missing(lab, exercise, monkeypatch):
     for module in ("torch", "scipy", "scipy.signal"):

@@ -107,6 +107,38 @@ def test_the_module_goes_with_its_chapter(book):
     assert not (book.root / "unrolled/a.py").exists()
 
 
+def test_experiments_make_a_module_of_their_own_that_uses_the_mathematics(book):
+    book.write(
+        "chapters/01_a.md",
+        code("import numpy as np"),
+        export("def f(x):\n    return np.sum(x)"),
+        code("def run(steps):\n    return f(np.ones(steps))", "experiment", "hide-input"),
+    )
+    book.write(
+        "chapters/02_b.md",
+        code("from unrolled.experiments.a import run"),
+        code("def again(steps):\n    return run(2 * steps)", "experiment"),
+    )
+    made = ("unrolled/a.py", "unrolled/experiments/a.py", "unrolled/experiments/b.py")
+    assert book.press("sync").output == "".join(f"wrote {name}\n" for name in made)
+    module = (book.root / "unrolled/experiments/a.py").read_text()
+    assert module.startswith(
+        '"""Experiments of chapter 1: A title.\n\nGenerated from chapters/01_a'
+    )
+    assert "`experiment`" in module
+    assert "from unrolled.a import f\n" in module
+    assert '__all__ = ["run"]' in module
+    assert "def run" not in (book.root / "unrolled/a.py").read_text()
+    for package in ("unrolled", "unrolled/experiments"):
+        (book.root / package / "__init__.py").touch()
+    assert run(book, "__import__('unrolled.experiments.b').experiments.b.again(3)") == "6.0"
+    (book.root / "unrolled/experiments/a.py").write_text(module + "x = 1\n")
+    assert "-x = 1" in book.press("sync", "--check").stdout
+    book.press("sync")
+    (book.root / "chapters/02_b.md").unlink()
+    assert book.press("sync").output == ("removed unrolled/experiments/b.py: its source is gone\n")
+
+
 def test_pages_and_chapters_without_exports_make_no_module(book):
     for name in ("index", "notation"):
         (book.root / f"chapters/{name}.md").write_text("# No notebook\n")
@@ -199,6 +231,24 @@ REFUSED = {
         "def f",
         "ruff: F841 Local variable `y` is assigned to but never used; mend it",
     ),
+    "an experiment in the mathematics": (
+        [code("def run():\n    return 1", "experiment"), export("def f(x):\n    return run()")],
+        "cell 1",
+        "return run()",
+        "uses 'run', which",
+    ),
+    "a name in the mathematics and in the experiments": (
+        [export("def f(x):\n    return x"), code("f = 3", "experiment")],
+        "cell 1",
+        "f = 3",
+        "exports 'f', as chapters/01_a.md does; rename one of the two",
+    ),
+    "both tags": (
+        [code("def f(x):\n    return x", "export", "experiment")],
+        "cell 0",
+        "def f",
+        "tagged export and experiment; choose one",
+    ),
     "text tagged export": (
         [text("Words.", "export")],
         "text before cell 0",
@@ -221,7 +271,15 @@ def test_refused(book, case):
 
 
 @pytest.mark.parametrize(
-    "statement", ["import unrolled.b", "from unrolled import b", "from unrolled.b import g"]
+    "statement",
+    [
+        "import unrolled.b",
+        "from unrolled import b",
+        "from unrolled.b import g",
+        "import unrolled.experiments.b",
+        "from unrolled.experiments import b",
+        "from unrolled.experiments.b import g",
+    ],
 )
 def test_a_later_chapter_is_not_imported(book, statement):
     book.write("chapters/01_a.md", code("def plot():\n    " + statement))
@@ -229,7 +287,7 @@ def test_a_later_chapter_is_not_imported(book, statement):
         "chapters/02_b.md", code("from unrolled.a import f"), export("def g(x):\n    return x")
     )
     said = book.refused("sync")
-    assert said.startswith("chapters/01_a.md, cell 0 (line 16): imports unrolled.b")
+    assert said.startswith("chapters/01_a.md, cell 0 (line 16): imports unrolled.b,")
     assert "chapters/02_b.md: a chapter never imports a later chapter; move" in said
 
 
@@ -240,6 +298,16 @@ def test_an_earlier_chapter_is_imported(book):
     )
     assert book.press("sync").exit_code == 0
     assert "from unrolled.a import f\n" in (book.root / "unrolled/b.py").read_text()
+
+
+def test_the_mathematics_does_not_import_experiments(book):
+    book.write("chapters/01_a.md", code("def run():\n    return 1", "experiment"))
+    book.write(
+        "chapters/02_b.md",
+        code("from unrolled.experiments.a import run"),
+        export("def g(x):\n    return run()"),
+    )
+    assert "needs unrolled.experiments; tag it `experiment`" in book.refused("sync")
 
 
 def test_two_chapters_do_not_export_one_name(book):

@@ -294,6 +294,7 @@ BAD = [
     (lambda: lm.cross_entropy(z23, np.array([0])), r"targets: shape \(2,\) expected"),
     (lambda: lm.cross_entropy(z23, y2, np.ones(3, dtype=bool)), r"mask: shape \(2,\) expected"),
     (lambda: lm.perplexity(-3.0, 0), "tokens: at least 1 in total expected, got 0"),
+    (lambda: lm.perplexity(3.0, 2), "log_probs: at most 0 in total expected, got 3.0"),
     (lambda: lm.bits_per_character(-3.0, []), "characters: at least 1 in total"),
     (lambda: lm.next_distribution(np.ones(3), temperature=0), "temperature: .* above 0 .* got 0"),
     (lambda: lm.next_distribution(np.ones(3), temperature=-0.5), "temperature: .* got -0.5"),

@@ -165,7 +165,7 @@ def test_the_diagram_is_drawn_from_the_imports():
     for chapter in facts.chapters(ROOT):
         module = ROOT / "unrolled" / f"{chapter.topic}.py"
         imports = code.chapters_and_rooms([ast.parse(module.read_text("utf-8"))])
-        assert chapter.module == imports - {"support"}
+        assert chapter.module == imports - {"support", "common"}
         assert not {other.topic for other in facts.chapters(ROOT)[chapter.number - 1 :]} & (
             chapter.module | chapter.page
         ), "no chapter uses a later one"

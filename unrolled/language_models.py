@@ -207,11 +207,13 @@ def embed_backward(dout, cache):
 
 
 def _total(log_probs, name, counts):
-    """Σ log P / Σ counts; raises ValueError when there is nothing to count."""
-    total = np.sum(counts)
+    """Σ log P / Σ counts; raises ValueError for nothing to count, or a P above 1."""
+    total, log_p = np.sum(counts), np.sum(log_probs)
     if not total >= 1:
         raise ValueError(f"{name}: at least 1 in total expected, got {total}")
-    return np.sum(log_probs) / total
+    if log_p > 1e-6 * total:  # more than rounding
+        raise ValueError(f"log_probs: at most 0 in total expected, got {log_p}")
+    return log_p / total
 
 
 def perplexity(log_probs, tokens):

@@ -57,13 +57,13 @@ def by_forward(words, X, W_i, W_h, b, W_o):
     return sequence_log_prob(z, targets[:, None])[0][0]
 
 
-def by_product_of_softmax(words, X, W_i, W_h, b, W_o):
-    h, P = np.zeros(len(b)), 1.0
+def by_logarithms_of_softmax(words, X, W_i, W_h, b, W_o):
+    h, said_so_far = np.zeros(len(b)), []
     for read, said in zip([0, *words], [*words, 1]):
-        h = np.tanh(W_i @ X[read] + W_h @ h + b)
+        h = np.tanh(np.einsum("hd,d->h", W_i, X[read]) + np.einsum("hk,k->h", W_h, h) + b)
         e = np.exp(W_o @ h)
-        P *= e[said] / e.sum()
-    return np.log(P)
+        said_so_far.append(np.log(e[said] / e.sum()))
+    return sum(said_so_far)
 
 
 def by_recursion(words, X, W_i, W_h, b, W_o, last=0, h=0.0):
@@ -112,7 +112,7 @@ def by_the_whole_batch(z, u, temperature, top_k, top_p):
 def by_adding_until_it_is_enough(z, u, temperature, top_k, top_p):
     tokens, log_q = [], []
     for scores, x in zip(z / temperature, u):
-        p = np.exp(scores) / np.exp(scores).sum()
+        p = np.exp(scores - max(scores)) / np.exp(scores - max(scores)).sum()
         best = sorted(range(len(p)), key=lambda i: -p[i])[:top_k]
         whole, nucleus, total = sum(p[i] for i in best), [], 0.0
         for i in best:
@@ -157,7 +157,7 @@ def by_sets(tokens, V, d):
 ALTERNATIVES = {
     "score_gradient": (by_the_chapter, by_autograd, by_log_sum_exp),
     "inputs_and_targets": (by_where, by_lists),
-    "sentence_log_prob": (by_forward, by_product_of_softmax, by_recursion),
+    "sentence_log_prob": (by_forward, by_logarithms_of_softmax, by_recursion),
     "corpus_scores": (by_sentences, by_natural_logarithms, by_geometric_mean),
     "draw_batch": (by_next_distribution, by_the_whole_batch, by_adding_until_it_is_enough),
     "kneser_ney": (by_add_at, by_sets),

@@ -1,4 +1,5 @@
-"""Chapters to modules: the cells tagged `export` of chapters/NN_topic.md make unrolled/topic.py.
+"""Chapters to modules: the cells tagged `export` of chapters/NN_topic.md make unrolled/topic.py,
+those tagged `experiment` make unrolled/experiments/topic.py.
 
 Which names a module lacks, and whether it is well formed, is for ruff to say; this module finds
 the chapter's import that supplies a name, or else the cell to blame.
@@ -20,6 +21,8 @@ from unrolled.authoring.notebooks import ROOT, AuthoringError, Cell
 
 GENERATED = re.compile(r"^Generated from (chapters/\S+\.md);", re.MULTILINE)
 PACKAGE = "unrolled"
+EXPERIMENTS = "experiments"  # the room of what the chapters train and measure
+FOLDERS = {"export": PACKAGE, "experiment": f"{PACKAGE}/{EXPERIMENTS}"}  # tag: where its cells go
 WIDTH = 100
 
 
@@ -55,35 +58,42 @@ def modules(root=ROOT):
     for path in notebooks.chapters(root):
         chapter = notebooks.read(path, root)
         topic = notebooks.CHAPTER_NAME.fullmatch(path.name)["topic"]
-        target = root / PACKAGE / f"{topic}.py"
-        text, names = module(chapter, topics, target)
-        for name, (cell, line) in names.items():
-            first = owners.setdefault(name, chapter.name)
-            if first != chapter.name and not name.startswith("_"):
-                raise chapter.error(
-                    f"exports {name!r}, as {first} does; rename one of the two", cell, line
-                )
-        if text is not None:
-            planned[target] = text
+        mathematics = {}  # what the chapter's experiments may use
+        for tag, folder in FOLDERS.items():
+            target = root / folder / f"{topic}.py"
+            text, names = module(chapter, topics, target, tag, mathematics)
+            for name, (cell, line) in names.items():
+                first = owners.setdefault(name, chapter.name)
+                if name in mathematics or (first != chapter.name and not name.startswith("_")):
+                    raise chapter.error(
+                        f"exports {name!r}, as {first} does; rename one of the two", cell, line
+                    )
+            if text is not None:
+                planned[target] = text
+            mathematics |= dict.fromkeys(names, f"from {PACKAGE}.{topic} import ")
     return planned | _others(root, planned)
 
 
-def module(chapter, topics, target):
-    """The module of one chapter: (text, names), or (None, {}) if the chapter exports nothing.
+def module(chapter, topics, target, tag="export", mathematics=None):
+    """The module that the cells with a tag make: (text, names), or (None, {}) if there are none.
 
-    topics: {module: chapter's name} in the order of the book.
+    topics: {module: chapter's name} in the order of the book; mathematics: {name: the beginning of
+    the statement that imports it}, of what the chapter exports besides.
     names: {name: (cell, line)} of what it defines.
     """
     trees = {
-        cell.index: notebooks.syntax_tree(chapter, cell, magics="export" not in cell.tags)
+        cell.index: notebooks.syntax_tree(chapter, cell, magics=not FOLDERS.keys() & set(cell.tags))
         for cell in chapter.code
     }
     _refuse_later_chapters(chapter, trees, topics)
     imports = _imports(chapter, trees)
+    imports |= {name: [begin + name] for name, begin in (mathematics or {}).items()}
     parts, names = [], {}
-    for cell in chapter.tagged("export"):
+    for cell in chapter.tagged(tag):
         if cell.kind != "code":
-            raise chapter.error("text tagged `export`; tag code cells only", cell)
+            raise chapter.error(f"text tagged `{tag}`; tag code cells only", cell)
+        if FOLDERS.keys() <= set(cell.tags):
+            raise chapter.error(f"tagged {' and '.join(FOLDERS)}; choose one", cell)
         part = _part(chapter, cell, trees[cell.index])
         for name, line in part.names.items():
             if name in names:
@@ -97,9 +107,11 @@ def module(chapter, topics, target):
     if not names:
         return None, {}
     needed = _needed_imports(chapter, parts, imports, trees, target)
+    if tag == "export" and any(f"{PACKAGE}.{EXPERIMENTS}" in statement for statement in needed):
+        raise chapter.error(f"exports what needs {PACKAGE}.{EXPERIMENTS}; tag it `experiment`")
     text = "\n".join(
         [
-            _docstring(chapter),
+            _docstring(chapter, tag),
             *sorted(needed),
             f"__all__ = {[name for name in names if not name.startswith('_')]!r}\n",
             *("\n".join(part.lines).strip("\n") + "\n\n" for part in parts),
@@ -129,7 +141,8 @@ def _refuse_later_chapters(chapter, trees, topics):
 
 
 def _imported_modules(node):
-    """The modules directly in the package that an import statement names, if it is one."""
+    """The modules directly in the package that an import statement names, if it is one; those in
+    the room of experiments count as the chapters they are made from."""
     if isinstance(node, ast.Import):
         paths = [alias.name for alias in node.names]
     elif isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
@@ -138,7 +151,10 @@ def _imported_modules(node):
         paths = [node.module or ""]
     else:
         paths = []
-    return [path.split(".")[1] for path in paths if path.startswith(f"{PACKAGE}.")]
+    parts = [path.split(".")[1:] for path in paths if path.startswith(f"{PACKAGE}.")]
+    if isinstance(node, ast.ImportFrom):
+        parts += [[*part, alias.name] for part in parts for alias in node.names]
+    return [part[part[0] == EXPERIMENTS] for part in parts if part != [EXPERIMENTS]]
 
 
 def _imports(chapter, trees):
@@ -244,7 +260,7 @@ def _needed_imports(chapter, parts, imports, trees, target):
 def _definer(chapter, trees, name):
     """The first cell outside the export that binds `name`, or None."""
     for cell in chapter.code:
-        if trees[cell.index] is None or "export" in cell.tags:
+        if trees[cell.index] is None or FOLDERS.keys() & set(cell.tags):
             continue
         scope = symtable.symtable(ast.unparse(trees[cell.index]), chapter.name, "exec")
         if name in scope.get_identifiers():
@@ -254,7 +270,7 @@ def _definer(chapter, trees, name):
     return None
 
 
-def _docstring(chapter):
+def _docstring(chapter, tag):
     number = int(notebooks.CHAPTER_NAME.fullmatch(chapter.path.name)["number"])
     heads = (
         re.search(r"^# +(.+)$", c.source, re.MULTILINE) for c in chapter.cells if c.kind != "code"
@@ -263,10 +279,11 @@ def _docstring(chapter):
     if title is None:
         raise chapter.error("no title; begin the first text with a line `# Title`")
     title = title.replace("\\", "\\\\").replace('"', "'").rstrip(".")
-    first = textwrap.fill(f'"""Chapter {number}: {title}.', WIDTH)
+    what = "Chapter" if tag == "export" else "Experiments of chapter"
+    first = textwrap.fill(f'"""{what} {number}: {title}.', WIDTH)
     warning = textwrap.fill(
         f"Generated from {chapter.name}; an edit made here is lost. Edit the chapter's cells "
-        "tagged `export`, then run `make sync`.",
+        f"tagged `{tag}`, then run `make sync`.",
         WIDTH,
         break_on_hyphens=False,
     )
@@ -300,9 +317,11 @@ def _ruff(arguments, text, target):
 
 
 def _others(root, planned):
-    """The modules in unrolled/ whose chapter is gone, to be removed; no other may be there."""
+    """The modules whose source is gone, to be removed; none that is written may be there."""
     gone = {}
-    for path in sorted((root / PACKAGE).glob("*.py")):
+    found = [path for folder in FOLDERS.values() for path in sorted((root / folder).glob("*.py"))]
+    for path in found:
+        folder = notebooks.relative_name(path.parent, root)
         if path.name in ("__init__.py", "__main__.py"):
             continue
         if not GENERATED.search(path.read_text(encoding="utf-8")[:2000]):
@@ -310,7 +329,7 @@ def _others(root, planned):
                 notebooks.relative_name(path, root),
                 None,
                 None,
-                f"was not generated from a chapter, as every module directly in {PACKAGE}/ is; "
+                f"was not generated from a chapter, as every module directly in {folder}/ is; "
                 f"move it to {PACKAGE}/support/, or delete it",
             )
         if path not in planned:

@@ -31,10 +31,12 @@ class _Planned(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
 
 @contextmanager
 def supplied(modules):
-    """Within the block, the package's modules are those of `modules`: {path: text or None}."""
-    texts = {f"{unrolled.__name__}.{path.stem}": text for path, text in modules.items()}
-    topics = {path.stem for path in modules}
-    attributes = {topic: vars(unrolled).pop(topic) for topic in topics & set(vars(unrolled))}
+    """Within the block, the package's modules are those of `modules`: {path: text or None}.
+
+    A path ends in unrolled/topic.py or in unrolled/room/topic.py.
+    """
+    texts = {_dotted(path): text for path, text in modules.items()}
+    attributes = {name: _take_attribute(name) for name in texts}
     kept = {name: sys.modules.pop(name) for name in texts if name in sys.modules}
     finder = _Planned(texts)
     sys.meta_path.insert(0, finder)
@@ -45,6 +47,19 @@ def supplied(modules):
         for name in texts:
             sys.modules.pop(name, None)
         sys.modules.update(kept)
-        for topic in topics:  # importing a module had made it an attribute of the package
-            vars(unrolled).pop(topic, None)
-        vars(unrolled).update(attributes)
+        for name, module in attributes.items():
+            _take_attribute(name)
+            if module is not None:
+                setattr(sys.modules[name.rpartition(".")[0]], name.rpartition(".")[2], module)
+
+
+def _dotted(path):
+    rooms = () if path.parent.name == unrolled.__name__ else (path.parent.name,)
+    return ".".join((unrolled.__name__, *rooms, path.stem))
+
+
+def _take_attribute(name):
+    """The module `name` as an attribute of its package, where importing had made it one; taken
+    away there."""
+    package, _, topic = name.rpartition(".")
+    return vars(sys.modules[package]).pop(topic, None) if package in sys.modules else None

@@ -103,7 +103,8 @@ def book(root=ROOT):
     root = Path(root)
     chapters = [*root.glob("chapters/[0-9]*.md"), root / "chapters/references.md"]
     package = root / "unrolled"
-    modules = [*package.glob("*.py"), *package.glob("authoring/*.py")]
+    rooms = ("", "experiments/", "authoring/")
+    modules = [path for room in rooms for path in package.glob(f"{room}*.py")]
     labs = {lab: exercises.load(lab) for lab in exercises.names()}
     return Book(
         {path.stem: labels(path) for path in chapters},

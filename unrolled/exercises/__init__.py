@@ -8,7 +8,15 @@ import importlib
 import importlib.util
 from pathlib import Path
 
-from .exercise import Exercise, ExerciseError, Misconception, Question, Source, numbers
+from .exercise import (
+    Exercise,
+    ExerciseError,
+    Misconception,
+    Question,
+    Source,
+    numbers,
+    one_at_a_time,
+)
 from .judging import judge
 from .lab import Lab
 from .running import Outcome, run
@@ -28,6 +36,7 @@ __all__ = [
     "load",
     "names",
     "numbers",
+    "one_at_a_time",
     "run",
 ]
 

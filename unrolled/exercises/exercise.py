@@ -141,6 +141,15 @@ def numbers(rng, *shape):
     return rng.integers(1, 10, shape) * rng.choice([-1.0, 1.0], shape)
 
 
+def one_at_a_time(base, **others):
+    """The sizes of `base`, {name: size}, then for each keyword these with that one changed.
+
+    All but one thing being equal, an answer that is right with `B = 1` alone has B for a reason.
+    Returns a list of tuples, in the order of `base`.
+    """
+    return [tuple(base.values()), *(tuple((base | {n: s}).values()) for n, s in others.items())]
+
+
 def _size(case):
     """How much there is to read in a case."""
     return sum(value.size if type(value) is ndarray else abs(value) for value in case.values())

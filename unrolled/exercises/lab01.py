@@ -9,7 +9,7 @@ import numpy as np
 
 from unrolled.convolution import conv1d, conv1d_backward, output_length
 
-from .exercise import Exercise, Misconception, Question, Source, numbers
+from .exercise import Exercise, Misconception, Question, Source, numbers, one_at_a_time
 from .lab import Lab
 
 
@@ -37,7 +37,7 @@ TORCH = "torch.nn.functional.conv1d"
 
 # --------------------------------------------------------------------------- warm-up: equation (1)
 def _correlate_cases(rng):
-    sizes = [(3, 2), (4, 1), (5, 5), (6, 3), (9, 4), (20, 6)]
+    sizes = [(4, 2), (5, 5), *one_at_a_time({"T": 9, "n": 4}, n=1, T=11), (20, 6)]
     return [{"x": numbers(rng, T), "m": numbers(rng, n)} for T, n in sizes]
 
 
@@ -104,15 +104,21 @@ def _geometry_cases(rng):
         [(3, 2, 1, 1), (2, 1, 0, 3)],
         [(2, 3, 1, 2), (3, 2, 0, 1)],
     ]
-    for depth in (2, 3, 4):
+    for depth in (2, 3, 5):
         n, stride = rng.integers(2, 5, depth), rng.integers(1, 4, depth)
         padding, dilation = rng.integers(0, 3, depth), rng.integers(1, 4, depth)
         chosen.append(list(zip(n, stride, padding, dilation, strict=True)))
     # An odd number of samples more than one window needs: with stride 2 one sample is left over.
-    return [
+    drawn = [
         {"L": _field(layers) + 2 * int(rng.integers(0, 5 * len(layers))) + 1, "layers": layers}
         for layers in map(np.array, chosen)
     ]
+    fixed = [
+        (3, [(5, 1, 2, 1)]),  # the window is longer than the signal: a field cut at L
+        (11, [(3, 3, 0, 1)]),  # 2.67 steps fit: rounded to the nearest, or up
+        (20, [(3, 2, 0, 1), (4, 1, 0, 1)]),  # the field with its layers in the wrong order
+    ]
+    return [*drawn, *({"L": L, "layers": np.array(layers)} for L, layers in fixed)]
 
 
 def _length(L, n, stride, padding, dilation):
@@ -253,16 +259,8 @@ GEOMETRY = Exercise(
 
 # --------------------------------------------------------------------------- causal and dilated
 def _causal_cases(rng):
-    sizes = [
-        (3, 2, 1),
-        (4, 2, 2),
-        (4, 3, 2),
-        (6, 3, 2),
-        (7, 4, 1),
-        (8, 3, 3),
-        (15, 4, 4),
-        (9, 1, 2),
-    ]
+    sizes = [(3, 2, 1), (4, 2, 2), (4, 3, 2), (7, 4, 1), (15, 4, 4)]
+    sizes += one_at_a_time({"T": 8, "n": 3, "dilation": 2}, n=1, dilation=1, T=9)
     return [{"x": numbers(rng, T), "m": numbers(rng, n), "dilation": d} for T, n, d in sizes]
 
 
@@ -363,8 +361,10 @@ CAUSAL = Exercise(
 
 # --------------------------------------------------------------------------- the adjoint
 def _transposed_cases(rng):
-    sizes = [(1, 1, 2, 1, 3), (1, 1, 2, 2, 5), (1, 1, 3, 2, 6), (2, 1, 3, 1, 6), (1, 2, 2, 3, 8)]
-    sizes += [(3, 2, 4, 2, 13), (2, 3, 3, 3, 17)]
+    sizes = [(1, 1, 2, 1, 4), (1, 1, 2, 2, 7), (1, 1, 3, 2, 6), (2, 1, 3, 1, 6), (1, 2, 3, 4, 16)]
+    # with a sample left over at the end, but for stride 1
+    base = {"K": 2, "C": 3, "n": 4, "stride": 2, "L": 13}
+    sizes += [*one_at_a_time(base, K=1, C=1, n=1, stride=1, L=15), (3, 2, 4, 3, 17)]
     return [
         {
             "y": numbers(rng, K, output_length(L, n, stride)),
@@ -472,7 +472,8 @@ TRANSPOSED = Exercise(
 
 # --------------------------------------------------------------------------- separable
 def _separable_cases(rng):
-    sizes = [(1, 1, 2, 2, 3), (1, 2, 1, 2, 4), (1, 2, 3, 3, 5), (2, 3, 2, 2, 6), (3, 4, 5, 3, 9)]
+    sizes = [(1, 1, 4, 2, 6), (1, 2, 1, 4, 8)]
+    sizes += one_at_a_time({"B": 2, "C": 4, "K": 5, "n": 6, "L": 13}, B=1, C=1, K=1, n=1)
     return [
         {
             "x": numbers(rng, B, C, L),
@@ -599,8 +600,9 @@ SEPARABLE = Exercise(
 
 # --------------------------------------------------------------------------- gradient
 def _gradient_cases(rng):
-    sizes = [(1, 1, 3, 2, 1), (1, 1, 5, 2, 2), (2, 1, 4, 2, 1), (1, 3, 5, 3, 1), (2, 2, 8, 3, 2)]
-    sizes += [(3, 4, 12, 4, 3), (4, 2, 20, 5, 2)]
+    sizes = [(1, 1, 4, 2, 1), (1, 1, 6, 2, 2), (2, 1, 6, 3, 1), (4, 3, 20, 5, 2)]
+    base = {"B": 2, "C": 4, "L": 17, "n": 5, "stride": 2}
+    sizes += one_at_a_time(base, B=1, C=1, n=1, stride=1)
     return [
         {
             "x": numbers(rng, B, C, L),

@@ -9,7 +9,7 @@ import numpy as np
 from unrolled.convolution import conv1d
 from unrolled.pooling import avg_pool1d, avg_pool1d_backward, max_over_time, max_pool1d
 
-from .exercise import Exercise, Misconception, Question, Source, numbers
+from .exercise import Exercise, Misconception, Question, Source, numbers, one_at_a_time
 from .lab import Lab
 
 
@@ -29,8 +29,13 @@ OVER_TIME = "Max over time, and padding that must not win"
 
 # --------------------------------------------------------------------------- warm-up: minimum
 def _min_cases(rng):
-    sizes = [(1, 1, 3, 2, 1), (1, 1, 4, 2, 2), (1, 2, 5, 3, 2), (2, 2, 7, 3, 3), (3, 2, 11, 4, 3)]
-    return [{"x": numbers(rng, B, C, L), "n": n, "stride": s} for B, C, L, n, s in sizes]
+    sizes = [(1, 1, 3, 2, 1), (1, 1, 4, 2, 2), (1, 2, 7, 3, 3)]
+    base = {"B": 2, "C": 3, "L": 11, "n": 4, "stride": 3}
+    sizes += one_at_a_time(base, B=1, C=1, n=1, stride=1)
+    drawn = [{"x": numbers(rng, B, C, L), "n": n, "stride": s} for B, C, L, n, s in sizes]
+    # windows without a negative number, and without a positive one: a minimum that starts at 0
+    fixed = np.array([[[3.0, 7.0, 5.0, -2.0, -4.0]]])
+    return [*drawn, {"x": fixed, "n": 2, "stride": 1}]
 
 
 def _min_by_torch(x, n, stride):
@@ -95,7 +100,10 @@ MINIMUM = Exercise(
 def _average_cases(rng):
     # B, C, L, n, stride, padding
     sizes = [(1, 1, 4, 2, 1, 0), (1, 1, 4, 2, 2, 1), (1, 1, 5, 3, 1, 1), (1, 2, 6, 4, 3, 2)]
-    sizes += [(2, 2, 8, 3, 2, 1), (2, 3, 11, 5, 3, 2), (3, 2, 12, 4, 3, 1)]
+    sizes += [(1, 1, 3, 5, 2, 2)]  # a window longer than the signal, cut on both sides
+    sizes += [(3, 2, 12, 4, 3, 1)]  # a sample at the end that no window covers
+    base = {"B": 2, "C": 4, "L": 13, "n": 5, "stride": 3, "padding": 2}
+    sizes += one_at_a_time(base, B=1, C=1, stride=1, padding=0)
     return [
         {
             "dout": numbers(rng, B, C, _count(L + 2 * p, n, s)),
@@ -205,7 +213,8 @@ def _first_takes_all(dout, n, stride, padding, L):
 
 # --------------------------------------------------------------------------- fair ties
 def _tie_cases(rng):
-    sizes = [(1, 1, 2, 2, 1), (1, 1, 4, 3, 1), (1, 1, 5, 3, 2), (1, 2, 6, 4, 2), (2, 2, 9, 4, 3)]
+    sizes = [(1, 1, 2, 2, 1), (1, 1, 4, 3, 1), (1, 1, 5, 3, 2), (1, 3, 6, 4, 2)]
+    sizes += one_at_a_time({"B": 2, "C": 3, "L": 14, "n": 4, "stride": 3}, B=1, C=1, stride=1)
     cases = []
     for B, C, L, n, s in sizes:
         x = rng.integers(0, 3, (B, C, L)).astype(float)
@@ -214,6 +223,14 @@ def _tie_cases(rng):
     x = rng.integers(-2, 2, (3, 2, 14)).astype(float)
     x[..., 5:7] = 2.0  # more than one window sees it
     cases.append({"dout": numbers(rng, 3, 2, _count(14, 5, 2)), "x": x, "n": 5, "stride": 2})
+    for row in (
+        [0.0, 0.0, -1.0],  # a tie at 0: zeros that get nothing, as behind a ReLU
+        [-3.0, -2.0, -2.0],  # all negative: a maximum that starts at 0 has no winner
+        [2.0, -2.0, 1.0],  # the winner with its sign: a maximum of sizes
+        [1.0, 1.0 + 1e-9, 0.0],  # nearly a tie: np.isclose
+    ):
+        x = np.array([[row]]) * 1.0
+        cases.append({"dout": numbers(rng, 1, 1, 1), "x": x, "n": 3, "stride": 1})
     return cases
 
 
@@ -326,7 +343,8 @@ def _paid_globally(dout, x, n, stride):
 
 # --------------------------------------------------------------------------- k-max pooling
 def _kmax_cases(rng):
-    sizes = [(1, 1, 3, 2), (1, 1, 4, 2), (1, 2, 5, 3), (2, 3, 6, 2), (2, 2, 9, 4), (3, 4, 12, 5)]
+    sizes = [(1, 1, 3, 2), (1, 1, 4, 2), (1, 2, 5, 3), (2, 3, 6, 4)]
+    sizes += [*one_at_a_time({"B": 3, "C": 4, "L": 11, "k": 5}, B=1, C=1, k=1), (2, 3, 4, 4)]
     cases = []
     for B, C, L, k in sizes:
         x = rng.permuted(np.broadcast_to(np.arange(1.0, L + 1), (B, C, L)), axis=2)
@@ -404,12 +422,16 @@ KMAX = Exercise(
 def _masked_cases(rng):
     # B, K, L (of the texts, padding included), n, the lengths
     sizes = [
-        (1, 1, 3, 2, (3,)),
-        (1, 1, 4, 2, (2,)),
-        (2, 1, 4, 2, (3, 1)),
-        (2, 2, 5, 3, (2, 4)),
-        (3, 4, 8, 3, (5, 8, 3)),
+        (1, 1, 4, 2, (4,)),
+        (1, 1, 5, 3, (3,)),
+        (3, 1, 5, 2, (3, 1, 5)),
+        (3, 4, 10, 4, (5, 10, 3)),
+        (1, 4, 10, 4, (5,)),
+        (3, 1, 10, 4, (5, 10, 3)),
+        (3, 4, 7, 1, (5, 7, 0)),
         (4, 3, 9, 4, (9, 6, 3, 4)),
+        # no symbol at all, and n - 2: a negative end of a slice leaves most of the row in
+        (4, 3, 9, 4, (0, 2, 9, 1)),
     ]
     cases = []
     for B, K, L, n, lengths in sizes:
@@ -522,7 +544,8 @@ MASKED = Exercise(
 # --------------------------------------------------------------------------- the slide's network
 def _network_cases(rng):
     # B, L, D, windows, classes
-    sizes = [(1, 3, 1, 2, 2), (1, 3, 2, 2, 2), (2, 4, 2, 3, 2), (2, 5, 3, 2, 3), (3, 7, 3, 4, 4)]
+    sizes = [(1, 3, 1, 3, 4), (1, 5, 1, 3, 4), (3, 9, 4, 6, 5)]
+    sizes += one_at_a_time({"B": 3, "L": 7, "D": 5, "n": 4, "Q": 6}, B=1, L=9, D=1, n=1)
     cases = []
     for B, L, D, n, classes in sizes:
         case = {"x": (B, L, D), "w_a": (D, 2), "w_b": (D, n), "W_o": (classes, 2 * D)}

@@ -8,7 +8,7 @@ import numpy as np
 
 from unrolled.unfolding import elman_forward, readout, rnn_forward, sigmoid
 
-from .exercise import Exercise, Misconception, Question, Source, numbers
+from .exercise import Exercise, Misconception, Question, Source, numbers, one_at_a_time
 from .lab import Lab
 from .weights import as_weights
 
@@ -23,8 +23,9 @@ LAMP = "Experiment: the lamp"
 
 # --------------------------------------------------------------------------- warm-up: the sigmoid
 def _sigmoid_cases(rng):
-    inputs = [[2.0, -2.0], [-800.0, 800.0, 1.0], [0.5, -40.0, 40.0, -3.0]]
+    inputs = [[2.0, -2.0, 0.0], [-800.0, 800.0, 1.0], [0.5, -40.0, 40.0, -3.0], [-5.0]]
     inputs += [rng.normal(scale=3, size=5), rng.normal(scale=300, size=9)]
+    inputs += [[-745.0, -37.0, -1e-300, 37.0, 709.0, 710.0]]  # the last e^x that fits, and after it
     return [{"x": np.array(x)} for x in inputs]
 
 
@@ -98,7 +99,8 @@ SIGMOID = Exercise(
 
 # --------------------------------------------------------------------------- Elman, dreaming
 def _dream_cases(rng):
-    sizes = [(1, 1, 2, 2), (2, 1, 2, 1), (3, 2, 3, 2), (4, 2, 3, 4), (6, 3, 5, 7)]
+    sizes = [(1, 1, 2, 2), (3, 1, 2, 1), (6, 3, 5, 7)]
+    sizes += one_at_a_time({"T": 4, "D": 2, "H": 3, "steps": 5}, T=1, D=1, H=1, steps=1)
     return [
         {
             "x": rng.normal(size=(T, D)).round(1),
@@ -223,7 +225,8 @@ DREAM = Exercise(
 # --------------------------------------------------------------------------- an IIR filter
 def _iir_cases(rng):
     cases = []
-    for T, p in [(3, 1), (5, 1), (5, 2), (8, 3), (20, 4)]:
+    # one signal ends before its filter's memory is full
+    for T, p in [(3, 1), (5, 1), (6, 2), *one_at_a_time({"T": 9, "p": 3}, T=2, p=1), (20, 4)]:
         cases.append(
             {
                 "x": numbers(rng, T),
@@ -342,7 +345,7 @@ IIR = Exercise(
 def _unfold_cases(rng):
     return [
         {"W": numbers(rng, H, H) / 4, "u": numbers(rng, T, H)}
-        for T, H in [(2, 2), (3, 2), (4, 2), (4, 3), (7, 4)]
+        for T, H in [(3, 1), *one_at_a_time({"T": 4, "H": 3}, T=1, H=1), (3, 4), (7, 5)]
     ]
 
 
@@ -436,12 +439,18 @@ UNFOLD = Exercise(
 
 # --------------------------------------------------------------------------- different lengths
 def _batch_cases(rng):
-    sizes = [(3, 2, 1, 2), (4, 3, 1, 2), (4, 3, 2, 3), (6, 4, 2, 3), (9, 5, 3, 4)]
+    sizes = [(4, 2, 1, 3), (4, 3, 1, 2), (9, 5, 3, 4)]
+    sizes += one_at_a_time({"T": 7, "B": 4, "D": 2, "H": 3}, B=1, D=1, H=1)
     cases = []
-    for T, B, D, H in sizes:
+    for at, (T, B, D, H) in enumerate(sizes):
         # no full length at the end and none of one step only, so that no mistake hides
         lengths = np.append(T, rng.integers(2, T, B - 1))
+        if at % 2:
+            lengths[0] = T - 1  # the longest is shorter than T, the padding longer than needed
         x = rng.normal(size=(T, B, D)).round(1)
+        x[lengths[0] - 1, 0] = x[0, -1] = 0  # zeros that are inputs: no padding by its value
+        if at == 1:
+            lengths[1] = 1  # a single step
         x[np.arange(T)[:, None] >= lengths] = 0
         cases.append(
             {
@@ -559,14 +568,31 @@ LENGTHS = Exercise(
 
 
 # --------------------------------------------------------------------------- causality
-ENDLESS = 99  # steps back
+ENDLESS = 99  # steps
+WINDOW, MEMORY, PROPHET, HOLES, PRODUCT = range(5)  # families of networks: kind modulo 5
 
 
 def _box(kind):
-    """(back, ahead, weights) of the black box of this number."""
-    rng = np.random.default_rng(abs(int(kind)))
+    """(family, back, ahead, weights by shift) of the black box of this number."""
+    family, rng = kind % 5, np.random.default_rng(abs(int(kind)))
     back, ahead = int(rng.integers(1, 4)), int(rng.integers(0, 3))
-    return ENDLESS if kind % 3 == 0 else back, ahead, rng.uniform(0.5, 1.0, 8)
+    if family == HOLES:  # reads one step far back, one ahead, and its own
+        back, ahead = back + 2, ahead + 1
+        shifts = [back, 0, -ahead]
+    else:
+        shifts = range(-ahead, back + 1)
+    weights = {shift: rng.uniform(0.5, 1.0) for shift in shifts}
+    if family == MEMORY:
+        back = ENDLESS
+    if family == PROPHET:
+        ahead = ENDLESS
+    return family, back, ahead, weights
+
+
+def _remembered(x):
+    """States of one unit that never forgets: (T,) -> (T,)."""
+    W = np.full((1, 1), 0.8)
+    return rnn_forward(x[:, None, None], None, W, W, np.zeros(1))[0][1:, 0, 0]
 
 
 def black_box(kind, x):
@@ -575,30 +601,40 @@ def black_box(kind, x):
     `kind` is an int, the number of the network.
     """
     x = np.asarray(x, dtype=float)
-    back, ahead, weights = _box(kind)
+    family, _, _, weights = _box(kind)
     T, y = len(x), np.zeros(len(x))
-    for shift in range(-ahead, 0 if back == ENDLESS else back + 1):
+    for shift, weight in weights.items():
         source = np.arange(T) - shift
         inside = (source >= 0) & (source < T)
-        y[inside] += weights[shift] * x[source[inside]]
-    if back == ENDLESS:
-        W = np.full((1, 1), 0.8)
-        y += rnn_forward(x[:, None, None], None, W, W, np.zeros(1))[0][1:, 0, 0]
+        y[inside] += weight * x[source[inside]]
+    if family == MEMORY:
+        y += _remembered(x)
+    if family == PROPHET:
+        y += _remembered(x[::-1])[::-1]
+    if family == PRODUCT:
+        y = y * x
     return np.tanh(0.2 * y)
 
 
 def _probe_cases(rng):
-    kinds = [1, 2, 3, *(3 * rng.integers(5, 300, 7) + [0, 0, 1, 1, 2, 2, 2])]
-    lengths = [6, 6, 6, *rng.integers(7, 11, 7)]
-    return [
-        {"kind": int(kind), "x": rng.normal(size=T).round(1)}
-        for kind, T in zip(kinds, lengths, strict=True)
-    ]
+    """Every family, each with the mistake that only it shows."""
+    cases = []
+    for family in (WINDOW, MEMORY, PROPHET, HOLES, PRODUCT, WINDOW, MEMORY, PROPHET):
+        T = int(rng.integers(6, 11))
+        x = rng.choice([-1.0, 1.0], T) * rng.uniform(0.3, 1.5, T).round(1)
+        if family == MEMORY:
+            x[0] = 0.0  # set to zero, or doubled, it does not move; it alone shows the whole reach
+        if family == PROPHET:
+            x[-1] = 0.0  # likewise, and forgotten by a loop that ends one step early
+        # HOLES: the number of outputs that move is no distance
+        # PRODUCT: does not move where one starts from zeros instead of x
+        cases.append({"kind": int(5 * rng.integers(1, 300) + family), "x": x})
+    return cases
 
 
 def _reach(kind, x):
-    back, ahead, _ = _box(kind)
-    return min(back, len(x) - 1), ahead
+    _, back, ahead, _ = _box(kind)
+    return min(back, len(x) - 1), min(ahead, len(x) - 1)
 
 
 def _wrong_reach(change):

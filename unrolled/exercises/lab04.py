@@ -18,7 +18,7 @@ from unrolled.language_models import (
 )
 from unrolled.unfolding import readout, rnn_forward
 
-from .exercise import Exercise, Misconception, Question, Source, numbers
+from .exercise import Exercise, Misconception, Question, Source, numbers, one_at_a_time
 from .lab import Lab
 
 BACKWARD = "Backward: from the probability to the weights"
@@ -33,9 +33,10 @@ FORWARD = "Forward: from tokens to a probability"
 # --------------------------------------------------------------------------- warm-up
 def _gradient_cases(rng):
     cases = [{"z": numbers(rng, V), "y": int(rng.integers(V))} for V in (2, 3, 4, 7)]
-    # scores whose exponential overflows; the largest is not the target's
+    # scores whose exponential overflows, the largest not the target's; and one that underflows
     large = np.array([1000.0, 1002.0, 999.0]) + rng.integers(0, 5)
-    return [*cases, {"z": large, "y": 2}]
+    low = np.array([-1000.0, -1001.0, -999.0, -998.0])
+    return [*cases, {"z": large, "y": 2}, {"z": low, "y": 0}]
 
 
 def _gradient_by_chapter(z, y):
@@ -114,12 +115,21 @@ GRADIENT = Exercise(
 
 # --------------------------------------------------------------------------- inputs and targets
 def _forcing_cases(rng):
-    chosen = [[1], [2, 1], [0, 2], [3, 1, 2], [2, 4, 0, 3], [1, 5, 3, 5, 2]]
+    chosen = [
+        (1, [1], 0, 1),
+        (4, [2, 1], 0, 1),
+        (4, [0, 2], 0, 1),  # no sentence fills its row, and one is empty
+        (7, [2, 7, 0, 3, 5], 0, 1),
+        (5, [3, 5, 0, 1], 0, 1),
+        (5, [4], 0, 1),
+        (1, [1, 0, 1, 0], 0, 1),
+        (5, [3, 5, 0, 1], 2, 11),  # other special tokens than 0 and 1
+    ]
     cases = []
-    for lengths in chosen:
+    for L, lengths, start, end in chosen:
         # after the end of a sentence stand other words, which have no business there
-        words = rng.integers(3, 10, (len(lengths), max(lengths) + (len(lengths) == 2)))
-        cases.append({"words": words, "lengths": np.array(lengths), "start": 0, "end": 1})
+        words = rng.integers(3, 10, (len(lengths), L))
+        cases.append({"words": words, "lengths": np.array(lengths), "start": start, "end": end})
     return cases
 
 
@@ -220,7 +230,9 @@ NETWORK = ("X", "W_i", "W_h", "b", "W_o")
 
 
 def _sentence_cases(rng):
-    sizes = [(1, 4, 1, 2), (2, 4, 2, 2), (2, 5, 2, 3), (4, 6, 3, 2), (7, 9, 4, 5)]
+    sizes = [(1, 4, 1, 2), (2, 5, 1, 3), (7, 9, 4, 5)]
+    sizes += one_at_a_time({"T": 4, "V": 6, "D": 3, "H": 2}, T=1, D=1, H=1)
+    sizes.append((600, 9, 3, 4))  # whose probability is 0 in float64: multiplied, not added up
     cases = []
     for T, V, D, H in sizes:
         shapes = (V, D), (H, D), (H, H), (H,), (V, H)
@@ -362,15 +374,27 @@ SENTENCE = Exercise(
 
 # --------------------------------------------------------------------------- a corpus
 def _corpus_cases(rng):
-    chosen = [[2], [1, 3], [3, 2, 4], [2, 6, 1, 5], [8, 3, 7, 2, 6, 4]]
-    return [
-        {
-            "log2_probs": -rng.integers(1, 9, (max(lengths), len(lengths))) / 2.0,
-            "lengths": np.array(lengths),
-            "characters": int(3 * sum(lengths) + rng.integers(1, 9)),
-        }
-        for lengths in chosen
+    # T, lengths; the first T - max(lengths) rows at the end are nobody's
+    chosen = [
+        (3, [3]),
+        (5, [1, 2, 4]),
+        (4, [3, 2, 4]),
+        (7, [5]),
+        (7, [2, 5, 1, 6]),
+        (8, [8, 3, 7, 2]),
     ]
+    chosen.append((60, rng.integers(30, 60, 45)))  # 2,000 tokens: their product is 0 in float64
+    cases = []
+    for T, lengths in chosen:
+        lengths = np.array(lengths)
+        log2_probs = -rng.integers(1, 9, (T, len(lengths))) / 2.0
+        behind = np.arange(T)[:, None] >= lengths
+        log2_probs[behind] = rng.integers(-9, 9, behind.sum())  # nonsense, probabilities above 1
+        if T == 7:
+            log2_probs[0, 0] = 0.0  # a token that was certain is no padding
+        characters = int(3 * lengths.sum() + rng.integers(1, 9))
+        cases.append({"log2_probs": log2_probs, "lengths": lengths, "characters": characters})
+    return cases
 
 
 def _by_sentence(log2_probs, lengths):
@@ -474,23 +498,29 @@ CORPUS = Exercise(
 def _draw_cases(rng):
     # one option at a time, then all together; a large batch, so that every rule shows
     chosen = [
-        (2, 3, 1.0, 3, 1.0),
+        (3, 4, 1.0, 4, 1.0),
         (4, 5, 0.5, 5, 1.0),
-        (5, 6, 1.0, 2, 1.0),
-        (6, 6, 1.0, 6, 0.6),
+        (5, 6, 1.0, 3, 1.0),
+        (5, 7, 1.0, 7, 0.6),
         (12, 9, 2.0, 5, 0.7),
+        (1, 9, 2.0, 5, 0.7),
         (30, 8, 0.7, 4, 0.8),
+        (6, 5, 1.3, 1, 0.9),  # the best token alone is left
+        (6, 7, 1.0, 7, 0.01),  # and here, too: the first is in the nucleus in any case
+        (6, 7, 0.01, 5, 0.9),  # scores of 1000 after the division: the exponential overflows
     ]
-    return [
-        {
-            "z": 1.5 * rng.normal(size=(B, V)),
-            "u": rng.random(B),
-            "temperature": temperature,
-            "top_k": k,
-            "top_p": p,
-        }
-        for B, V, temperature, k, p in chosen
-    ]
+    cases = []
+    for B, V, temperature, k, p in chosen:
+        z, u = 1.5 * rng.normal(size=(B, V)), rng.random(B)
+        if temperature == 0.01:
+            z *= 8
+        if V == 6:
+            z[0], u[0] = (-9, -8, 1, 2, 0.5, 0), 0.0  # u = 0: a token that was cut is never drawn
+        if V == 5:
+            z += 1000.0  # the exponential overflows
+        settings = {"temperature": temperature, "top_k": k, "top_p": p}
+        cases.append({"z": z, "u": u, **settings})
+    return cases
 
 
 def _by_inverse(P, u):
@@ -648,8 +678,8 @@ DRAW = Exercise(
 
 # --------------------------------------------------------------------------- Kneser and Ney
 def _kneser_ney_cases(rng):
-    # number V - 1 never occurs in the first two, and the last token is followed by nothing
-    chosen = [(8, 4, 3), (10, 4, 4), (14, 4, 4), (40, 6, 6), (60, 7, 6)]
+    # in some, number V - 1 never occurs; the last token may be followed by nothing
+    chosen = [(8, 4, 3), (10, 4, 4), (14, 4, 4), (40, 6, 6), (60, 7, 6), (60, 9, 6), (200, 5, 5)]
     return [
         {
             "tokens": np.concatenate([np.arange(used), rng.integers(0, used, N - used)]),

@@ -16,7 +16,7 @@ from unrolled.language_models import (
 )
 from unrolled.unfolding import readout, readout_backward, rnn_forward
 
-from .exercise import Exercise, Misconception, Question, Source, numbers
+from .exercise import Exercise, Misconception, Question, Source, numbers, one_at_a_time
 from .lab import Lab
 
 TORCH = "torch's autograd"
@@ -39,7 +39,7 @@ def _by_torch(loss, *wanted):
 
 # --------------------------------------------------------------------------- warm-up: W_o
 def _output_cases(rng):
-    sizes = [(2, 2, 3), (3, 1, 2), (3, 4, 2), (5, 3, 6)]
+    sizes = [(2, 1, 3), (3, 2, 4), *one_at_a_time({"T": 5, "H": 3, "V": 6}, T=1, H=1)]
     return [
         {"h": numbers(rng, T, H), "z": _small(rng, T, V), "y": rng.integers(V, size=T)}
         for T, H, V in sizes
@@ -116,7 +116,8 @@ OUTPUT = Exercise(
 
 # --------------------------------------------------------------------------- paths by their start
 def _paths_cases(rng):
-    sizes = [(2, 1, 1), (3, 1, 2), (3, 2, 1), (4, 2, 3), (6, 3, 2)]
+    sizes = [(2, 1, 1), (3, 1, 2), (6, 2, 5)]
+    sizes += one_at_a_time({"T": 4, "H": 3, "N": 2}, T=1, H=1, N=1)
     return [
         {
             "v": numbers(rng, T, H),
@@ -231,16 +232,16 @@ PATHS = Exercise(
 
 # --------------------------------------------------------------------------- tied embedding
 def _tied_cases(rng):
-    sizes = [(3, 1, 2, 1), (2, 2, 3, 2), (4, 2, 3, 2), (6, 3, 5, 4)]  # T · B > V: words repeat
-    return [
-        {
-            "tokens": rng.integers(V, size=(T, B)),
-            "dx": numbers(rng, T, B, D),
-            "dz": numbers(rng, T, B, V),
-            "h": numbers(rng, T, B, D),
-        }
-        for T, B, V, D in sizes
-    ]
+    sizes = [(3, 1, 2, 1), (3, 1, 4, 2), (6, 3, 5, 4)]
+    sizes += one_at_a_time({"T": 4, "B": 3, "V": 7, "D": 2}, T=1, B=1, D=1)
+    cases = []
+    for T, B, V, D in sizes:
+        # the last word is never read, but scored: X has more rows than the tokens tell
+        tokens = rng.integers(V - 1, size=(T, B))
+        tokens[-1, -1] = tokens[0, 0]  # a word that comes twice
+        each = {"dx": (T, B, D), "dz": (T, B, V), "h": (T, B, D)}
+        cases.append({"tokens": tokens} | {n: numbers(rng, *shape) for n, shape in each.items()})
+    return cases
 
 
 def _looked_up(tokens, dx, dz):
@@ -341,7 +342,8 @@ def _weights(rng, D, H):
 
 
 def _base_cases(rng):
-    sizes = [(1, 2, 1, 2), (2, 1, 1, 2), (2, 2, 1, 2), (3, 3, 2, 3), (5, 2, 3, 4)]
+    sizes = [(1, 2, 1, 3), (2, 1, 1, 3), (3, 2, 1, 1)]
+    sizes += one_at_a_time({"T": 4, "B": 3, "D": 2, "H": 5}, T=1, B=1, D=1, H=1)
     return [
         {
             "x": _small(rng, T, B, D),
@@ -456,8 +458,9 @@ def _transposed_base(x, h_0, W_i, W_h, b, dh_T):
 
 # --------------------------------------------------------------------------- leaky units
 def _leaky_cases(rng):
-    sizes = [(1, 1, 1, 2, 0.5), (2, 1, 1, 2, 0.5), (3, 2, 1, 2, 0.25), (3, 1, 2, 3, 1.0)]
-    sizes += [(6, 2, 3, 4, 0.3)]
+    sizes = [(1, 1, 1, 3, 0.5), (3, 1, 1, 4, 0.5), (4, 3, 1, 1, 0.25)]
+    base = {"T": 4, "B": 3, "D": 6, "H": 5, "alpha": 0.3}
+    sizes += one_at_a_time(base, T=1, B=1, D=1, H=1, alpha=1.0)
     return [
         {
             "dh": numbers(rng, T, B, H),
@@ -555,8 +558,10 @@ LEAKY = Exercise(
 
 # --------------------------------------------------------------------------- truncated, overlapping
 def _truncated_cases(rng):
-    sizes = [(2, 1, 1, 2, 1, 1), (4, 1, 1, 2, 2, 2), (5, 1, 1, 2, 2, 3), (7, 2, 2, 3, 2, 4)]
-    sizes += [(9, 2, 1, 3, 4, 6)]
+    sizes = [(4, 1, 1, 3, 2, 2), (5, 1, 1, 3, 2, 3), (3, 1, 1, 4, 4, 6), (10, 3, 1, 4, 4, 6)]
+    base = {"T": 9, "B": 3, "D": 4, "H": 5, "k1": 2, "k2": 5}  # the last block is shorter
+    sizes += one_at_a_time(base, B=1, D=1, H=1, k1=1, k2=2, T=8)
+    sizes.append((9, 3, 4, 5, 2, 20))  # k2 beyond the text: nothing is cut
     return [
         {
             "x": _small(rng, T, B, D),
@@ -701,7 +706,8 @@ TRUNCATED = Exercise(
 
 # --------------------------------------------------------------------------- online
 def _online_cases(rng):
-    sizes = [(2, 1, 1), (3, 1, 1), (3, 2, 2), (4, 2, 3), (8, 3, 4)]
+    sizes = [(3, 1, 1), (3, 1, 4), (8, 4, 3)]
+    sizes += one_at_a_time({"T": 5, "D": 3, "H": 4}, T=1, D=1, H=1)
     return [
         {
             "x": _small(rng, T, D),

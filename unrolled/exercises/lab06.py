@@ -7,7 +7,7 @@ import numpy as np
 
 from unrolled.clipping import clip_by_norm, global_norm, jacobian_products
 
-from .exercise import Exercise, Misconception, Question, Source, numbers
+from .exercise import Exercise, Misconception, Question, Source, numbers, one_at_a_time
 from .lab import Lab
 
 CLIPPING = "Clipping"
@@ -18,7 +18,7 @@ LINEAR = "The linear RNN: eigenvalues decide"
 
 # --------------------------------------------------------------------------- warm-up: joint norm
 def _norm_cases(rng):
-    sizes = [(1, 1, 2), (2, 1, 2), (2, 3, 2), (4, 2, 3), (5, 3, 7)]  # H, D, V
+    sizes = [(1, 1, 2), (2, 1, 3), *one_at_a_time({"H": 4, "D": 3, "V": 5}, H=1, D=1, V=1)]
     return [
         {
             "dW_h": numbers(rng, H, H),
@@ -95,7 +95,8 @@ JOINT = Exercise(
 # --------------------------------------------------------------------------- clip each example
 def _clip_cases(rng):
     cases = []
-    for B, H, D in [(1, 1, 1), (2, 1, 2), (3, 2, 2), (5, 3, 4), (6, 4, 2)]:
+    base = {"B": 5, "H": 3, "D": 4}
+    for B, H, D in [(1, 1, 1), (3, 1, 4), *one_at_a_time(base, B=1, H=1, D=1), (6, 4, 3)]:
         dW, db = numbers(rng, B, H, D), numbers(rng, B, H)
         if B > 1:  # one example is much longer than another
             dW[0] *= 3
@@ -219,7 +220,7 @@ CLIP = Exercise(
 # --------------------------------------------------------------------------- the way back
 def _back_cases(rng):
     cases = []
-    for T, H in [(1, 1), (1, 2), (2, 2), (3, 3), (6, 4), (12, 3)]:
+    for T, H in [(1, 1), (1, 3), (2, 2), *one_at_a_time({"T": 5, "H": 4}, T=1, H=1), (12, 3)]:
         small = T * H <= 4
         h = rng.integers(1, 10, (T + 1, H)) / 10 if small else np.tanh(rng.normal(size=(T + 1, H)))
         cases.append({"delta": numbers(rng, H), "h": h, "W_h": numbers(rng, H, H)})
@@ -336,6 +337,13 @@ def _lag_cases(rng):
         size = product * rng.uniform(0.97, 1.03) / gamma
         W *= size / np.linalg.norm(W, 2)
         cases.append({"W_h": W, "gamma": gamma, "epsilon": float(rng.uniform(0.001, 0.01))})
+    for W, gamma, epsilon in [
+        ([[0.5]], 1.0, 0.25),  # exactly two steps: rounded down and one added
+        ([[1.0, 0.0], [0.0, 1.0]], 1.0, 0.1),  # exactly 1: a logarithm of 0 in the denominator
+        ([[2.0, 0.0, 0.0], [0.0, 4.0, 0.0], [0.0, 0.0, 1.0]], 0.25, 0.5),
+        ([[0.0, 0.999], [0.5, 0.0]], 1.0, 0.001),  # thousands of steps: a search that gives up
+    ]:
+        cases.append({"W_h": np.array(W), "gamma": gamma, "epsilon": epsilon})
     return cases
 
 
@@ -363,7 +371,8 @@ def _lag_by_torch(W_h, gamma, epsilon):
 
 
 def _formula_anyway(W_h, gamma, epsilon):
-    return int(np.ceil(np.log(epsilon) / np.log(gamma * np.linalg.norm(W_h, 2))))
+    size = gamma * np.linalg.norm(W_h, 2)
+    return -1 if size == 1 else int(np.ceil(np.log(epsilon) / np.log(size)))
 
 
 LAG = Exercise(
@@ -539,7 +548,7 @@ COUNTER = Exercise(
 
 # --------------------------------------------------------------------------- initialisation
 def _gate_cases(rng):
-    sizes = [(1, 2), (2, 2), (2, 3), (3, 4), (4, 5)]
+    sizes = [(1, 2), (2, 2), (2, 3), *one_at_a_time({"gates": 4, "H": 5}, gates=1, H=1)]
     return [
         {"A": rng.normal(size=(n * H, H)), "gates": n, "gain": float(rng.uniform(0.5, 1.5))}
         for n, H in sizes

@@ -8,7 +8,7 @@ import numpy as np
 from unrolled.lstm import coupled_backward, coupled_forward, lstm1997_forward, lstm_step
 from unrolled.unfolding import sigmoid
 
-from .exercise import Exercise, Misconception, Question, Source, numbers
+from .exercise import Exercise, Misconception, Question, Source, numbers, one_at_a_time
 from .lab import Lab
 
 CELL_1997 = "The cell of 1997: a sum"
@@ -20,7 +20,7 @@ VARIANTS = "Variants that are special cases"
 
 # --------------------------------------------------------------------------- warm-up: one cell
 def _cell_cases(rng):
-    sizes = [(1, 1), (1, 2), (2, 2), (3, 2), (4, 3)]  # B, H
+    sizes = [(1, 1), (3, 6), *one_at_a_time({"B": 5, "H": 3}, B=1, H=1)]
     return [{"z": rng.normal(size=(B, 4 * H)), "c_prev": rng.normal(size=(B, H))} for B, H in sizes]
 
 
@@ -106,7 +106,9 @@ CELL = Exercise(
 # --------------------------------------------------------------------------- peepholes
 def _peephole_cases(rng):
     cases = []
-    for B, H, full in [(1, 2, 0), (1, 2, 1), (2, 2, 0), (2, 3, 1), (3, 4, 0), (3, 4, 1)]:
+    sizes = [(1, 3, 0), (1, 3, 1), (5, 6, 0), (5, 6, 1)]
+    sizes += one_at_a_time({"B": 5, "H": 4, "full": 1}, B=1, H=1, full=0)
+    for B, H, full in sizes:
         P = rng.normal(size=(3 * H, H) if full else (3, H))
         z, c_prev = rng.normal(size=(B, 4 * H)), rng.normal(size=(B, H))
         cases.append({"z": z, "c_prev": c_prev, "P": P})
@@ -210,8 +212,10 @@ PEEPHOLE = Exercise(
 # --------------------------------------------------------------------------- memory, backward
 def _memory_cases(rng):
     cases = []
-    for T, H in [(1, 1), (2, 1), (2, 2), (4, 2), (6, 3)]:
+    for T, H in [(1, 1), (4, 2), *one_at_a_time({"T": 5, "H": 4}, T=1, H=1), (6, 2)]:
         f, w = rng.uniform(0.2, 0.9, (T, H)), rng.normal(size=(T, H))
+        if T == 6:
+            f[2, 0], f[3, 1] = 0.0, 1.0  # shut and open: products of gates cannot be divided
         c = [rng.normal(size=H)]
         for t in range(T):
             c.append(f[t] * c[-1] + w[t])
@@ -319,12 +323,12 @@ MEMORY = Exercise(
 
 # --------------------------------------------------------------------------- coupled gates
 def _coupled_cases(rng):
-    sizes = [(1, 1), (1, 2), (2, 2), (3, 3), (4, 2)]
+    sizes = [(1, 1), (1, 2), (2, 4), *one_at_a_time({"B": 4, "H": 5}, B=1, H=1)]
     return [
         {
             "dc": numbers(rng, B, H),
             "c_prev": numbers(rng, B, H),
-            "f": rng.uniform(0.1, 0.4, (B, H)),
+            "f": rng.uniform(0.1, 0.4, (B, H)) + 0.5 * (B == 4),
             "g": rng.uniform(-0.9, 0.9, (B, H)),
         }
         for B, H in sizes
@@ -432,7 +436,7 @@ COUPLED = Exercise(
 # --------------------------------------------------------------------------- adding machine
 def _machine_cases(rng):
     cases = []
-    for T, B in [(2, 1), (3, 2), (6, 2), (10, 3), (20, 3)]:
+    for T, B in [(3, 1), (4, 3), (20, 5), *one_at_a_time({"T": 6, "B": 4}, B=1, T=10)]:
         x = np.zeros((T, B, 2))
         x[:, :, 0] = rng.uniform(0.1, 1.0, (T, B))
         for n in range(B):
@@ -526,10 +530,13 @@ MACHINE = Exercise(
 
 # --------------------------------------------------------------------------- forget bias
 def _bias_cases(rng):
-    return [
+    drawn = [
         {"steps": rng.integers(2, 200, H).astype(float), "keep": float(rng.uniform(0.1, 0.45))}
         for H in (1, 1, 2, 3, 5)
     ]
+    # a gate that is nearly 1: one that was clipped away from it keeps less
+    long = {"steps": np.array([1000.0, 1.0, 30_000.0]), "keep": 0.999}
+    return [*drawn, long, {"steps": np.array([1.0, 0.5]), "keep": 0.7}]
 
 
 def _bias(steps, keep):

@@ -8,7 +8,7 @@ import numpy as np
 from unrolled.gru import gru_forward, gru_step, gru_step_backward, parameter_count
 from unrolled.unfolding import sigmoid
 
-from .exercise import Exercise, Misconception, Question, Source
+from .exercise import Exercise, Misconception, Question, Source, one_at_a_time
 from .lab import Lab
 from .weights import as_weights
 
@@ -25,7 +25,8 @@ def _few(rng, *shape):
 
 # --------------------------------------------------------------------------- warm-up: one step
 def _step_cases(rng):
-    sizes = [(1, 1, 1), (1, 2, 2), (2, 1, 2), (3, 2, 4), (4, 5, 3)]  # B, D, H
+    sizes = [(1, 1, 1), (1, 3, 2), (3, 1, 2)]
+    sizes += [*one_at_a_time({"B": 4, "D": 5, "H": 3}, B=1, D=1, H=1), (3, 2, 4)]
     return [
         {
             "x": _few(rng, B, D),
@@ -112,7 +113,8 @@ STEP = Exercise(
 
 # --------------------------------------------------------------------------- minimal gated unit
 def _minimal_cases(rng):
-    sizes = [(1, 1, 1, 1), (2, 1, 1, 1), (2, 1, 2, 2), (3, 2, 1, 3), (6, 3, 2, 4)]  # T, B, D, H
+    sizes = [(1, 1, 1, 1), (3, 1, 1, 1), (3, 1, 1, 2)]
+    sizes += one_at_a_time({"T": 6, "B": 3, "D": 5, "H": 4}, T=1, B=1, D=1, H=1)
     return [
         {
             "x": _few(rng, T, B, D),
@@ -217,7 +219,8 @@ MINIMAL = Exercise(
 
 # --------------------------------------------------------------------------- its backward pass
 def _back_cases(rng):
-    sizes = [(1, 1, 1), (1, 1, 2), (2, 2, 1), (2, 3, 3), (4, 2, 5)]  # B, D, H
+    sizes = [(1, 1, 1), (1, 1, 3), (5, 1, 1)]
+    sizes += [*one_at_a_time({"B": 3, "D": 6, "H": 5}, B=1, D=1, H=1), (2, 5, 3)]
     return [
         {
             "dh": _few(rng, B, H),
@@ -346,15 +349,12 @@ BACK = Exercise(
 
 # --------------------------------------------------------------------------- parameter counts
 def _count_cases(rng):
-    return [
-        {"D": int(D), "H": int(H), "layers": layers, "directions": directions}
-        for (layers, directions), D, H in zip(
-            [(1, 1), (1, 2), (2, 1), (2, 2), (3, 2)],
-            rng.integers(2, 5, 5) * 2 + 1,
-            rng.integers(5, 9, 5) * 2,
-            strict=True,
-        )
+    drawn = [
+        (2 * int(rng.integers(2, 5)) + 1, 2 * int(rng.integers(5, 9)), layers, directions)
+        for layers, directions in [(1, 1), (1, 2), (2, 1), (2, 2), (4, 2)]
     ]
+    drawn += one_at_a_time({"D": 9, "H": 14, "layers": 3, "directions": 2}, layers=1, directions=1)
+    return [dict(zip(("D", "H", "layers", "directions"), c, strict=True)) for c in drawn]
 
 
 def _count(blocks=3, biases=lambda H: 6 * H, upper=None, directed=True):
@@ -430,7 +430,7 @@ COUNT = Exercise(
 
 # --------------------------------------------------------------------------- conversion
 def _archive_cases(rng):
-    sizes = [(1, 1), (2, 1), (1, 2), (3, 2), (2, 4), (5, 3)]  # D, H
+    sizes = [(1, 1), (6, 1), (6, 5), *one_at_a_time({"D": 5, "H": 3}, D=1, H=1)]
     return [
         {"K": _few(rng, D, 3 * H), "R": _few(rng, H, 3 * H), "c": _few(rng, 2, 3 * H)}
         for D, H in sizes

@@ -21,7 +21,7 @@ from unrolled.deep_bidirectional import (
 from unrolled.language_models import bigram, bits_per_character, unigram
 
 from . import guard
-from .exercise import Exercise, Misconception, Question, Source, numbers
+from .exercise import Exercise, Misconception, Question, Source, numbers, one_at_a_time
 from .lab import Lab
 
 STACK = "Forward: a layer on a layer"
@@ -41,7 +41,8 @@ def _lengths(rng, B, T):
 # --------------------------------------------------------------------------- warm-up: turning
 def _turn_cases(rng):
     cases = []
-    for T, B, D in [(4, 2, 1), (5, 2, 2), (6, 3, 2), (8, 4, 3), (7, 1, 3)]:
+    base = {"T": 7, "B": 4, "D": 3}
+    for T, B, D in [(4, 2, 1), (5, 3, 2), (9, 4, 2), *one_at_a_time(base, B=1, D=1)]:
         lengths = _lengths(rng, B, T)
         lengths[0] = max(2, T - 2)  # no sequence is its own reverse, none fills the batch
         cases.append({"x": numbers(rng, T, B, D), "lengths": lengths})
@@ -119,7 +120,8 @@ TURN = Exercise(
 # --------------------------------------------------------------------------- one step of a stack
 def _step_cases(rng):
     cases = []
-    for K, B, H in [(1, 1, 2), (2, 1, 2), (2, 2, 3), (3, 2, 2), (4, 3, 2)]:
+    base = {"K": 3, "B": 2, "H": 4}
+    for K, B, H in [(1, 1, 2), (2, 1, 3), *one_at_a_time(base, K=1, B=1, H=1), (4, 3, 2)]:
         scale = np.sqrt(H)
         cases.append(
             {
@@ -242,12 +244,14 @@ def _budget_cases(rng):
     cases = []
     for gates, layers in [(1, 1), (4, 1), (3, 2), (4, 2), (1, 3), (4, 3), (3, 4)]:
         V, D = int(rng.integers(20, 60)), int(rng.integers(5, 16))
-        H = int(rng.integers(20, 60))
-        exact = _size(H, gates, V, D, layers)
-        tight = _size(H + 1, gates, V, D, layers) - int(rng.integers(1, 4))  # one more just fails
-        for budget in (exact, tight):
+        H = int(rng.integers(20, 60)) + 300 * (layers == 2)  # more than a search up to 100 finds
+        exact, more = (_size(n, gates, V, D, layers) for n in (H, H + 1))
+        tight = more - int(rng.integers(1, 4))  # one more just fails
+        for budget in (exact, (exact + more) // 2, tight):
             cases.append({"budget": budget, "gates": gates, "V": V, "D": D, "layers": layers})
-    return cases
+    # not even one unit fits
+    nothing = _size(1, 4, 30, 8, 2) - 1
+    return [*cases, {"budget": nothing, "gates": 4, "V": 30, "D": 8, "layers": 2}]
 
 
 def _size(H, gates, V, D, layers):
@@ -332,10 +336,13 @@ BUDGET_EXERCISE = Exercise(
 # --------------------------------------------------------------------------- both last states
 def _end_cases(rng):
     cases = []
-    for T, B, H in [(3, 1, 1), (4, 2, 1), (5, 2, 2), (6, 4, 2), (8, 3, 3)]:
+    base = {"T": 7, "B": 3, "H": 2}
+    for T, B, H in [(3, 1, 1), (4, 3, 1), (8, 5, 3), *one_at_a_time(base, B=1, H=1)]:
         lengths = _lengths(rng, B, T)
         lengths[0] = T - 1  # one that has more than one step
         y = numbers(rng, T, B, 2 * H) * time_mask(lengths, T)[..., None]
+        if T == 8:
+            y[T - 2, 0] = y[0, 1] = 0.0  # states that are 0: the end is not told by its value
         cases.append({"y": y, "lengths": lengths})
     return cases
 
@@ -430,7 +437,8 @@ ENDS = Exercise(
 # --------------------------------------------------------------------------- and their gradient
 def _end_backward_cases(rng):
     cases = []
-    for T, B, H in [(3, 1, 1), (4, 2, 1), (5, 2, 2), (6, 4, 2), (8, 3, 3)]:
+    base = {"T": 7, "B": 3, "H": 2}
+    for T, B, H in [(3, 1, 1), (4, 3, 1), (8, 5, 3), *one_at_a_time(base, B=1, H=1)]:
         lengths = _lengths(rng, B, T)
         lengths[0] = T - 1
         cases.append({"ds": numbers(rng, B, 2 * H), "lengths": lengths, "T": T})
@@ -516,11 +524,14 @@ ENDS_BACKWARD = Exercise(
 # --------------------------------------------------------------------------- mean and maximum
 def _pool_cases(rng):
     cases = []
-    for T, B in [(3, 2), (4, 2), (5, 3), (7, 4), (9, 3)]:  # as many units as sequences, see below
+    for T, B in [(4, 3), (5, 3), (7, 4), (9, 5), (9, 3)]:  # as many units as sequences, see below
         lengths = _lengths(rng, B, T)
         y = numbers(rng, T, B, B) - 3.0  # many maxima are below 0
         y[:, 0] = -np.abs(y[:, 0]) - 1.0
         lengths[0] = max(1, min(lengths[0], T - 2))
+        if T > 4:
+            lengths[1] = T - (T < 9)
+            y[1, 1], y[2, 1, 0] = 0.0, 0.0  # states that are 0: padding is not told by its value
         y = y * time_mask(lengths, T)[..., None]
         cases.append({"y": y + 0.0, "lengths": lengths})
     return cases
@@ -616,12 +627,18 @@ POOL = Exercise(
 # --------------------------------------------------------------------------- packing
 def _pack_cases(rng):
     cases = []
-    for T, B, D in [(4, 2, 1), (4, 3, 1), (5, 2, 2), (6, 4, 2), (7, 3, 3)]:
+    base = {"T": 7, "B": 4, "D": 3}
+    for T, B, D in [(4, 3, 1), (5, 4, 1), (9, 5, 3), *one_at_a_time(base, B=1, D=1, T=8)]:
         lengths = rng.permutation(np.arange(2, T + 1))[:B]
         while B > 2 and len({*np.sign(np.diff(lengths))}) == 1:  # neither rising nor falling
             lengths = rng.permutation(lengths)
-        x = numbers(rng, T, B, D) * time_mask(lengths, T)[..., None]
-        cases.append({"x": x, "lengths": lengths})
+        if (
+            B == 3
+        ):  # the statement's: an order that is not its own inverse, and T beyond the longest
+            lengths = np.array([1, 3, 2])
+        x = numbers(rng, T, B, D)
+        x[1, lengths.argmax()] = 0.0  # an input of zeros is no padding
+        cases.append({"x": x * time_mask(lengths, T)[..., None] + 0.0, "lengths": lengths})
     return cases
 
 

@@ -7,6 +7,7 @@ from sphinx import addnodes
 
 from unrolled import exercises
 from unrolled.authoring import slides
+from unrolled.authoring.export import FOLDERS
 
 DEFINES = re.compile(r"^(?:def|class) (\w+)", re.MULTILINE)
 CHECKS = re.compile(r"^check\(\"(\w+)\"", re.MULTILINE)
@@ -28,7 +29,7 @@ def name_code(app, doctree):
             continue
         block = next(cell.findall(nodes.literal_block), None)
         source = block.astext() if block is not None else ""
-        if folder == "chapters" and "export" in cell["cell_metadata"].get("tags", ()):
+        if folder == "chapters" and FOLDERS.keys() & set(cell["cell_metadata"].get("tags", ())):
             for name in DEFINES.findall(source):
                 cell["ids"].append(f"code-{name}")
                 known[f"code-{stem.partition('_')[2]}.{name}".lower()] = page, f"code-{name}"

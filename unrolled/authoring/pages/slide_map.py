@@ -2,6 +2,7 @@
 
 from docutils import nodes
 
+from unrolled.authoring.export import EXPERIMENTS
 from unrolled.authoring.pages.generated import Generated, heading
 
 
@@ -55,10 +56,11 @@ class SlideMap(Generated):
 
     def code(self, name):
         """The function, as a link to the cell that defines it where that is on a page."""
-        module, _, function = name.rpartition(".")
-        if "." in module or module in ("support",):
+        on_page = name.removeprefix(f"{EXPERIMENTS}.")
+        module, _, function = on_page.rpartition(".")
+        if "." in module:
             return nodes.literal(text=name)
-        link = self.to(f"code-{name}".lower(), function)
+        link = self.to(f"code-{on_page}".lower(), function)
         return nodes.inline("", "", link, classes=["code-name"])
 
     def exercise(self, name):
