@@ -1,12 +1,21 @@
 """What each learning system offers for download, in small samples with invented names."""
 
+import csv
+import json
+import re
 import zipfile
+from dataclasses import replace
 
 import pytest
 from classes import LAB01, Work
+from graded import GRADED_CASE, keep, result
 
+from unrolled.authoring import notebooks
 from unrolled.grading.intake import collect as intake
-from unrolled.grading.model import GradingError, Person
+from unrolled.grading.intake.system import all_systems
+from unrolled.grading.model import Ending, GradingError, Person
+from unrolled.grading.store import gradebook
+from unrolled.grading.tell import report, tables
 
 DONE, OTHER = Work().bytes(), Work(spikes="Later.").bytes()
 HALF = Work(solved=False).bytes()
@@ -236,3 +245,135 @@ def test_a_folder_of_one_student_with_two_files(tmp_path):
     Work().write(tmp_path / "ada/one.ipynb")
     Work(solved=False).write(tmp_path / "ada/two.ipynb")
     assert [one.student for one in intake.collect(tmp_path, LAB01)] == ["ada"]
+
+
+# ------------------------------------------------------------------------------- the page's table
+def formats():
+    """[(system, paths of files, columns of a table, name of an archive)] of the page."""
+    page = (notebooks.ROOT / "chapters/instructors.md").read_text(encoding="utf-8")
+    section = page.split("\n## Formats\n")[1].split("\n## ")[0]
+    found = []
+    for line in section.splitlines():
+        if line.startswith("|") and not line.startswith(("|---", "| system")):
+            cells = [one.strip() for one in re.split(r"(?<!\\)\|", line)[1:-1]]
+            files, columns, back = (re.findall("`([^`]+)`", one) for one in cells[1:])
+            header = columns[0].replace("\\|", "|").split(", ") if columns else []
+            found.append(pytest.param(files, header, back[:1], id=cells[0]))
+    return found
+
+
+TOLD = b"submission_301:\n  :submitters:\n  - :name: Ada Lovelace\n    :email: ada@example.org\n"
+BESIDE = {"submission_metadata.yml": TOLD, "timestamp.txt": b"2027-01-31 12:00:00 UTC"}
+CELLS = {
+    "Identifier": "Participant 201",
+    "ID": "Teilnehmer/in201",
+    "Full name": "Ada Lovelace",
+    "Vollständiger Name": "Ada Lovelace",
+    "First name": "Ada",
+    "Last name": "Lovelace",
+    "Last Name": "Lovelace",
+    "First Name": "Ada",
+    "Maximum Grade": "18",
+    "Bestwertung": "18",
+    "Student": "Lovelace, Ada",
+    "Username": "ada",
+    "SIS Login ID": "ada",
+    "Email address": "ada@example.org",
+    "OrgDefinedId": "#7001",
+    "End-of-Line Indicator": "#",
+}
+
+
+@pytest.mark.parametrize(("files", "header", "back"), formats())
+def test_a_line_of_the_page(tmp_path, files, header, back):
+    for name in files:
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(BESIDE.get(path.name, DONE))
+    (one,) = intake.collect(tmp_path / "in", LAB01)
+    assert one.endings == {}
+    folder = keep(tmp_path / "graded", [result(one.student)])
+    gradebook.note_intake(folder, [one])
+    options = report.Options(exercises_only=True)
+    if header:
+        cells = CELLS | ({"ID": "201"} if "Student" in header else {})
+        roster = tmp_path / "roster.csv"
+        with roster.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([header, [cells.get(name, "") for name in header]])
+        options = replace(options, roster=roster)
+    says = report.write(folder, tmp_path / "out", options)
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    if header:
+        (name,) = made & (report.IMPORTS - {"roster.csv"})
+        table = tables.load(tmp_path / "out" / name)
+        assert table.columns == header
+        assert "18" in [
+            cell for title, cell in zip(header, table.rows[0]) if cells.get(title, "") != cell
+        ], says
+    assert made & report.ARCHIVES == {*back}
+    for name in back:
+        with zipfile.ZipFile(tmp_path / "out" / name) as archive:
+            (member,) = archive.namelist()
+            assert archive.read(member)
+
+
+def test_every_system_is_in_the_table_of_the_page():
+    named = " ".join(one.id for one in formats())
+    assert all(system.name in named for system in all_systems())
+    assert len(all_systems()) == 8
+
+
+# ------------------------------------------------------------------------------- back again
+def given_back(tmp_path, found, files):
+    """{name: text} of the archive that goes back for the Results found, of these files."""
+    folder = keep(tmp_path / "graded", found)
+    path = tmp_path / "in"
+    for name, data in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(data)
+    gradebook.note_intake(folder, intake.collect(path, LAB01))
+    report.write(folder, tmp_path / "out")
+    (name,) = report.ARCHIVES & {path.name for path in (tmp_path / "out").iterdir()}
+    with zipfile.ZipFile(tmp_path / "out" / name) as archive:
+        return {one: archive.read(one).decode() for one in archive.namelist()}
+
+
+def test_moodle_takes_feedback_back(tmp_path):
+    files = {"Ada Lovelace_201_assignsubmission_file_/lab01.ipynb": DONE}
+    back = given_back(tmp_path, [result("Ada Lovelace_201", correlate=Ending.WRONG)], files)
+    ((name, page),) = back.items()
+    # Moodle cuts the name at its underscores: participant, plugin, file
+    assert name.split("_")[1:4] == ["201", "assignsubmission", "file"]
+    assert name.endswith("_/feedback.html")
+    assert "correlate</code>: wrong" in page
+
+
+def test_canvas_takes_feedback_back(tmp_path):
+    files = {"lovelaceada_LATE_11_9001_lab01.ipynb": DONE, "liBo_12_text.html": b"x"}
+    back = given_back(tmp_path, [result("lovelaceada_11"), result("liBo_12")], files)
+    (name,) = back  # there is no file to give back to who handed in a text only
+    # Canvas takes the first two numbers between underscores: the student, the file handed in
+    assert [one for one in name.split("_") if one.isdigit()] == ["11", "9001"]
+
+
+def test_gradescope_takes_results_back(tmp_path):
+    files = {
+        "submission_metadata.yml": GRADESCOPE.encode(),
+        "submission_301/lab01.ipynb": DONE,
+        "submission_302/lab01.ipynb": DONE,
+    }
+    students = ["Ada Lovelace_7001", "Bo Li", "Cy Ott_7003"]
+    answered = {"spikes": ""}
+    found = [result(students[0], answered, correlate=Ending.WRONG)]
+    found += [result(one, answered, correlate=Ending.CRASHED) for one in students[1:]]
+    back = given_back(tmp_path, found, files)
+    assert list(back) == ["submission_301/results.json", "submission_302/results.json"]
+    ada, team = (json.loads(text) for text in back.values())
+    assert ada["score"] == 17
+    assert ada["tests"][0]["score"] == 0
+    assert ada["tests"][0]["max_score"] == 1
+    assert ada["tests"][0]["output"].startswith("It differs")
+    assert sum(one["score"] for one in ada["tests"]) == 17
+    assert "score" not in team  # a person decides
+    assert "score" not in team["tests"][0]
+    assert GRADED_CASE not in "".join(back.values())

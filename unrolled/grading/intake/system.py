@@ -6,9 +6,11 @@ takes back. Adding one is adding a file: `all_systems` finds it there.
 
 import hashlib
 import importlib
+import io
 import pkgutil
 import re
 import unicodedata
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -78,11 +80,27 @@ class Layout:
     empty: frozenset = frozenset({"", "-"})
 
 
+@dataclass(frozen=True)
+class Returned:
+    """What goes back to a student.
+
+    page:  the feedback as HTML
+    parts: [(exercise or question, points or None where it is open, points to be had, sentences)]
+    total: points, None where something is open
+    """
+
+    person: Person
+    page: str
+    parts: tuple
+    total: float | None
+
+
 class System:
     """A learning system. The class is made anew for each download, from all of its Entries."""
 
     name = ""
     target = ""  # the table that is filled in, as "canvas.csv"
+    archive = ""  # what it takes back besides, as "feedback-canvas.zip"
     order = 50  # who is asked first whose a file is
 
     def __init__(self, entries=()):
@@ -108,6 +126,11 @@ class System:
     def known_tables(cls):
         """Sentences on the tables that `layout` knows."""
         return ()
+
+    @classmethod
+    def give_back(cls, returned):
+        """The bytes of `archive`, from a list of Returned of this system's students."""
+        return zipped({one.person.returns: one.page for one in returned if one.person.returns})
 
 
 @cache
@@ -148,6 +171,17 @@ def _of_a_system(entries):
 def without(entries, depth):
     """Entries with the first `depth` folders of their paths taken off; others are left out."""
     return [replace(one, parts=one.parts[depth:]) for one in entries if len(one.parts) > depth]
+
+
+def zipped(texts):
+    """{name: text} as a zip file, the same bytes for the same texts."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in sorted(texts.items()):
+            member = zipfile.ZipInfo(name)  # with a date of its own: 1980
+            member.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(member, text)
+    return buffer.getvalue()
 
 
 # ------------------------------------------------------------------------------------ names

@@ -4,18 +4,19 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from unrolled.common.files import write_atomically
+from unrolled.common.files import write_atomically, write_bytes_atomically
 from unrolled.grading.assign.handout import due_in_words
 from unrolled.grading.assign.lab_notebook import EXERCISE, lab_notebook, role
 from unrolled.grading.intake.collect import LOOKS_ALIKE
-from unrolled.grading.intake.system import all_systems
+from unrolled.grading.intake.system import Returned, all_systems
 from unrolled.grading.model import Ending, GradingError
 from unrolled.grading.store import gradebook, results
 from unrolled.grading.store.fingerprint import fingerprint
 from unrolled.grading.tell import bounds, rosters, similarity, tables, templating
 
 IMPORTS = {one.target for one in all_systems() if one.target} | {"roster.csv"}
-OWN = IMPORTS | {"grades.csv", "class.html", "feedback"}
+ARCHIVES = {one.archive for one in all_systems() if one.archive}
+OWN = IMPORTS | ARCHIVES | {"grades.csv", "class.html", "feedback"}
 CANVAS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
 MOODLE = [
     *("Identifier", "Full name", "Username", "Grade", "Maximum Grade"),
@@ -59,8 +60,10 @@ def write(folder, out, options=Options(), address=None):
     made, says = _for_import(book, totals, most, options)
 
     feedback = {one.student: _feedback_path(one.student) for one in book.results}
-    for one in book.results:
-        write_atomically(out / feedback[one.student], feedback_page(book, one, address))
+    pages = {one.student: feedback_page(book, one, address) for one in book.results}
+    for student, page in pages.items():
+        write_atomically(out / feedback[student], page)
+    _give_back(book, out, pages, totals)
     tables.write(out / "grades.csv", grades(book, as_zero, names, totals))
     for name in IMPORTS - made.keys():
         (out / name).unlink(missing_ok=True)
@@ -96,6 +99,32 @@ def _for_import(book, totals, most, options):
         options.named_by,
     )
     return {filled.target: filled.table, "roster.csv": filled.account}, filled.says
+
+
+def _give_back(book, out, pages, totals):
+    """Write what each learning system takes back of the students whose files it named."""
+    for system in all_systems():
+        if not system.archive:
+            continue
+        theirs = [one for one in book.results if book.persons[one.student].system == system.name]
+        returned = [
+            Returned(book.persons[student], pages[student], _parts(book, one), totals[student])
+            for one in theirs
+            for student in [one.student]
+        ]
+        if any(one.person.returns for one in returned):
+            write_bytes_atomically(out / system.archive, system.give_back(returned))
+        else:
+            (out / system.archive).unlink(missing_ok=True)
+
+
+def _parts(book, one):
+    """((exercise or question, points or None, points to be had, sentences), …)."""
+    says = {mark.exercise: mark.says for mark in one.marks}
+    return tuple(
+        (name, book.score(one, name), points, bounds.few(says.get(name, ())))
+        for name, points in book.maxima.items()
+    )
 
 
 def _feedback_path(student):

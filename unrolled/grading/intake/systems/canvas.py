@@ -36,6 +36,7 @@ class Canvas(System):
     """Files named after student, user and attachment; marks go into a column of the gradebook."""
 
     name, target, order = "Canvas", "canvas.csv", 20
+    archive = "feedback-canvas.zip"
 
     def owner(self, parts):
         top = parts[0]

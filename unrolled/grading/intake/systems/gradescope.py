@@ -1,10 +1,11 @@
 """Gradescope: "Export submissions", in which a file of metadata says whose each folder is."""
 
+import json
 from datetime import UTC, datetime
 
 import yaml
 
-from unrolled.grading.intake.system import NOBODY, Owner, System, student_id, without
+from unrolled.grading.intake.system import NOBODY, Owner, System, student_id, without, zipped
 from unrolled.grading.model import GradingError, Person
 
 METADATA = "submission_metadata.yml"
@@ -16,6 +17,7 @@ class Gradescope(System):
     """Folders `submission_123`, in one called `assignment_456_export`."""
 
     name, order = "Gradescope", 5
+    archive = "gradescope.zip"
 
     def __init__(self, entries=()):
         told = next((one for one in entries if one.parts == (METADATA,)), None)
@@ -38,6 +40,26 @@ class Gradescope(System):
         return Owner(
             student, person, parts[-1], when=_time(_value(told, "created_at")), others=tuple(others)
         )
+
+    @classmethod
+    def give_back(cls, returned):
+        """`results.json` for each submission, as Gradescope's autograders write it."""
+        told = {}
+        for one in returned:
+            name = f"{one.person.returns}/results.json"
+            told.setdefault(name, json.dumps(_results(one), indent=1))
+        return zipped(told)
+
+
+def _results(one):
+    """Of a Returned; without a score where something is open, for Gradescope would make it zero."""
+    tests = [
+        {"name": name, "max_score": points, "output": " ".join(says), "visibility": "visible"}
+        | ({} if score is None else {"score": score})
+        for name, score, points, says in one.parts
+    ]
+    whole = {"tests": tests, "visibility": "visible"}
+    return whole if one.total is None else whole | {"score": one.total}
 
 
 def _metadata(entry):

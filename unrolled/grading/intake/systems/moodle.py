@@ -40,6 +40,7 @@ class Moodle(System):
     """Folders or files named after the participant, and two tables in the language of the site."""
 
     name, target, order = "Moodle", "moodle.csv", 10
+    archive = "feedback-moodle.zip"
 
     def owner(self, parts):
         match = PATTERN.fullmatch(parts[0])
