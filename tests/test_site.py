@@ -598,7 +598,8 @@ def test_the_course_plan_has_a_row_for_each_chapter_with_the_lab_s_points(learne
         lab = exercises.load(f"lab{chapter.number:02}")
         points = sum(exercise.points for exercise in lab.exercises.values())
         spoken = sum(question.points for question in lab.questions.values())
-        row = re.escape(f"{chapter.number} {chapter.title} {chapter.minutes} lab {chapter.number} ")
+        minutes = f"{chapter.prose_minutes:.0f}, with the code {chapter.minutes:.0f}"
+        row = re.escape(f"{chapter.number} {chapter.title} {minutes} lab {chapter.number} ")
         assert re.search(rf"{row}\d\d–\d\d {points}( \+ {spoken})? ", text), row
 
 

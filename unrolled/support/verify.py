@@ -31,10 +31,18 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was compared against what; displays as a table."""
+    """What was compared against what; displays as one line, which opens to a table."""
 
     title: str
     rows: tuple
+
+    @property
+    def summary(self):
+        """One line: what, how many arrays, the largest error, and whether all passed."""
+        sign = "✓" if all(row.passed for row in self.rows) else "✗"
+        arrays = f"{len(self.rows)} array{'' if len(self.rows) == 1 else 's'}"
+        largest = max(row.error for row in self.rows)
+        return f"{sign} {self.title}: {arrays}, largest error {largest:.0e}"
 
     def _cells(self):
         for row in self.rows:
@@ -61,8 +69,9 @@ class Comparison:
             for title in ("array", "shape", "largest error", "tolerance")
         )
         return (
+            f'<details class="comparison"><summary>{escape(self.summary)}</summary>'
             f'<table class="unrolled-table"><caption>{escape(self.title)}</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></details>"
         )
 
 

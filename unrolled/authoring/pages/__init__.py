@@ -5,13 +5,13 @@ Part of the site's Sphinx extension. All of it is read from data and code at bui
 none of it can drift.
 """
 
-from unrolled.authoring.pages import diagram, generated, glossary, links, plan, slide_map
+from unrolled.authoring.pages import deeper, diagram, generated, glossary, links, plan, slide_map
 
 GENERATED = ("chapters/index", "chapters/slides", "chapters/errata", "chapters/notation")
 
 
 def setup(app):
-    for part in (diagram, generated, glossary, links, plan, slide_map):
+    for part in (deeper, diagram, generated, glossary, links, plan, slide_map):
         part.setup(app)
     app.connect(
         "env-get-outdated", lambda app, env, *_: [p for p in GENERATED if p in env.all_docs]

@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from unrolled.authoring import notebooks
-from unrolled.authoring.markup import blocks
+from unrolled.authoring import notebooks, reading_time
 from unrolled.common.code import chapters_and_rooms
-
-WORDS_A_MINUTE, LINES_A_MINUTE = 180, 15  # of prose and of code, read with a pencil
 
 
 @dataclass(frozen=True)
@@ -20,7 +17,8 @@ class Chapter:
     number: int
     stem: str
     title: str
-    minutes: int  # to read it
+    prose_minutes: float  # to read it without its code
+    minutes: float  # with its code
     module: frozenset  # topics of the chapters that its module imports
     page: frozenset  # topics of those that its page imports
 
@@ -42,19 +40,7 @@ def _chapters(stamps, root):
 
 def _chapter(notebook, root):
     stem = notebook.path.stem
-    shown = [cell for cell in notebook.code if "remove-cell" not in cell.tags]
-    lines = sum(
-        len(cell.source.splitlines())
-        for cell in shown
-        if not {"hide-input", "remove-input"} & set(cell.tags)
-    )
     text = [cell for cell in notebook.cells if cell.kind == "markdown"]
-    words = sum(
-        len(block.token.content.split())
-        for cell in text
-        for block in blocks(cell)
-        if block.token.type == "inline" and "solution" not in block.inside
-    )
     title = next(re.search(r"^# (.+)", cell.source, re.MULTILINE) for cell in text)[1]
     module = root / "unrolled" / f"{stem.partition('_')[2]}.py"
     code = [notebooks.syntax_tree(notebook, cell) for cell in notebook.code]
@@ -63,7 +49,7 @@ def _chapter(notebook, root):
         int(stem[:2]),
         stem,
         title,
-        round((words / WORDS_A_MINUTE + lines / LINES_A_MINUTE) / 5) * 5,
+        *reading_time.minutes(notebook),
         frozenset(chapters_and_rooms([ast.parse(module.read_text("utf-8"))]) & topics),
         frozenset(chapters_and_rooms(code) & topics),
     )

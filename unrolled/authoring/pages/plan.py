@@ -27,7 +27,8 @@ class CoursePlan(Generated):
     def session(self, chapter):
         name = f"lab{chapter.number:02}"
         page = f"[{chapter.title}](/chapters/{chapter.stem}.md)"
-        row = f"| {chapter.number} | {page} | {chapter.minutes} |"
+        minutes = f"{chapter.prose_minutes:.0f}, with the code {chapter.minutes:.0f}"
+        row = f"| {chapter.number} | {page} | {minutes} |"
         source = self.root / "solutions" / f"{name}_{chapter.topic}.md"
         if name not in exercises.names() or not source.exists():
             return f"{row} | | |"

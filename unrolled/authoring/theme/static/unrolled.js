@@ -32,4 +32,15 @@ async function watchScrolling() {
   document.addEventListener("toggle", markScrolling, true); // of <details>; it does not bubble
 }
 
+// A link may lead into a folded block, which then has to open.
+function openAround() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  let block = target?.closest("details:not([open])");
+  if (!block) return;
+  for (; block; block = block.parentElement?.closest("details")) block.open = true;
+  target.scrollIntoView();
+}
+
 window.addEventListener("load", watchScrolling);
+window.addEventListener("load", openAround);
+window.addEventListener("hashchange", openAround);

@@ -1,0 +1,119 @@
+"""How long a page takes to read, by one formula, for what stands unfolded on it.
+
+Prose at 200 words a minute, 45 s for a displayed equation, 4 s for a line of code, 30 s for a
+figure. What is folded when the page opens does not count: solutions of exercises, hidden code,
+blocks between `{deeper-start}` and `{deeper-end}`; nor do the questions at the end.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from unrolled.authoring.markup import blocks
+
+WORD, EQUATION, LINE, FIGURE = 60 / 200, 45.0, 4.0, 30.0  # seconds
+NOT_SHOWN = {"remove-cell", "remove-input", "hide-input", "hide-cell"}
+NOT_READ = {"solution", "solution-start", "self-check", "bibliography"}
+START, END = "deeper-start", "deeper-end"
+
+
+@dataclass
+class Section:
+    """What is read under a heading of the second level, in seconds, without and with its code.
+
+    deeper: {title: seconds, code included} of the folded blocks in it.
+    """
+
+    title: str
+    prose: float = 0.0
+    code: float = 0.0
+    deeper: dict = field(default_factory=dict)
+
+
+def sections(notebook):
+    """The Sections of a chapter, in order; the first is what stands before its first heading."""
+    found, folded, solution = [Section("")], None, False
+    here = within = 1  # level of the heading above, and of that above the folded block
+    for cell in notebook.cells:
+        if cell.kind == "code":
+            prose, code = _figure_seconds(cell), _code_seconds(cell)
+            if folded:
+                found[-1].deeper[folded] += prose + code
+            elif not solution:
+                found[-1].prose += prose
+                found[-1].code += code
+            continue
+        for block, seconds in _walk(cell):
+            if block.token.type == "heading_open" and not block.inside:
+                here = int(block.token.tag[1:])
+                if here == 2:
+                    found.append(Section(_title(cell, block)))
+                if here <= within:  # a block without an end goes on to the end of its section
+                    folded = None
+            if block.directive == START:
+                folded, within = block.argument, here
+                found[-1].deeper[folded] = 0.0
+            elif block.directive == END:
+                folded = None
+            elif block.directive in ("solution-start", "solution-end"):
+                solution = block.directive == "solution-start"
+            if folded:
+                found[-1].deeper[folded] += seconds
+            elif not solution:
+                found[-1].prose += seconds
+    return found
+
+
+def minutes(notebook):
+    """(minutes without code, with code) of a chapter as it opens, unrounded."""
+    found = sections(notebook)
+    prose = sum(section.prose for section in found)
+    return prose / 60, (prose + sum(section.code for section in found)) / 60
+
+
+def deeper(notebook):
+    """{title: minutes} of the folded blocks of a chapter, code included."""
+    return {
+        title: seconds / 60
+        for section in sections(notebook)
+        for title, seconds in section.deeper.items()
+    }
+
+
+def _walk(cell):
+    """(block, seconds it takes to read) for the blocks of a text cell."""
+    for block in blocks(cell):
+        if NOT_READ & {block.directive, *block.inside}:
+            yield block, 0.0
+        elif block.token.type == "inline":
+            yield block, WORD * _words(block.token)
+        elif block.token.type in ("math_block", "math_block_label", "amsmath"):
+            yield block, EQUATION
+        elif block.directive in ("figure", "image"):
+            yield block, FIGURE
+        else:
+            yield block, 0.0
+
+
+def _words(token):
+    """Words of a line of text; a formula within it counts as one."""
+    spoken = 0
+    for child in token.children or []:
+        if child.type == "text":
+            spoken += len(child.content.split())
+        elif child.type in ("math_inline", "code_inline", "myst_role"):
+            spoken += 1
+    return spoken
+
+
+def _title(cell, heading):
+    line = cell.source.splitlines()[heading.line - 1]
+    return re.sub(r"^#+\s*", "", line)
+
+
+def _code_seconds(cell):
+    return 0.0 if NOT_SHOWN & set(cell.tags) else LINE * len(cell.source.splitlines())
+
+
+def _figure_seconds(cell):
+    options = cell.metadata.get("mystnb")
+    return FIGURE if isinstance(options, dict) and "figure" in options else 0.0
