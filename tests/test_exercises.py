@@ -198,16 +198,21 @@ def test_weights_by_hand_do_what_their_statements_say():
 
 
 @pytest.mark.parametrize(
-    ("weights", "words"),
+    ("first", "status", "words"),
     [
-        (lambda k: np.zeros((2, 1)), "Expected are 4 arrays: return W_i, W_h, b, W_o."),
-        (lambda k: (np.ones((1, 2)), *lab03.COUNT.reference.function(k)[1:]), "`W_i` has shape"),
-        (lambda k: (1j * np.ones((2, 1)), *lab03.COUNT.reference.function(k)[1:]), "real numbers"),
+        (np.ones((1, 2)), Status.WRONG_SHAPE, "`W_i` has shape (1, 2); expected is (2, 1)."),
+        ((np.ones(2), np.ones(1)), Status.WRONG_SHAPE, "`W_i` came as several values"),
+        (1j * np.ones((2, 1)), Status.WRONG_DTYPE, "`W_i` is complex"),
+        (None, Status.WRONG_SHAPE, "Expected are 4 arrays: return W_i, W_h, b, W_o."),
     ],
 )
-def test_weights_that_cannot_be_run_are_told_why(weights, words):
+def test_weights_that_cannot_be_run_are_told_why(first, status, words):
+    def weights(k):
+        _, *others = lab03.COUNT.reference.function(k)
+        return tuple(others) if first is None else (first, *others)
+
     result = verdict(lab03.COUNT, weights)
-    assert result.status is Status.WRONG_SHAPE
+    assert result.status is status
     assert words in repr(result)
 
 

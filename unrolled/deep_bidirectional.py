@@ -7,6 +7,7 @@ cells tagged `export`, then run `make sync`.
 import json
 import os
 import re
+import time
 import zipfile
 import zlib
 from pathlib import Path
@@ -564,7 +565,7 @@ def _identity(params, about, steps, every, optimiser, lr, clip, rng):
 def _resume(path, params, identity, rng):
     """params, best, state, curve of the checkpoint, which sets rng; or of step 0."""
     if not Path(path).exists():
-        curve = {"loss": [], "norm": [], "at": [], "held_out": []}
+        curve = {"loss": [], "norm": [], "at": [], "held_out": [], "seconds": 0.0}
         return params, params, {}, curve | {"best": 0, "least": np.inf, "stopped": ""}
     arrays, metadata = load_checkpoint(path)
     theirs = metadata.get("identity", {})
@@ -629,19 +630,20 @@ def train_with_checkpoints(
     evaluate(params) -> a number, less is better, asked at each checkpoint, which is
     every `every` steps. Interrupted and called again with the same arguments, it ends
     with the same bits. Returns (best parameters, curve) as `train`; curve["resumed"] is
-    the step it began from. Raises ValueError for a checkpoint that is damaged, or of
-    another training.
+    the step it began from, curve["seconds"] the time of all steps. Raises ValueError
+    for a checkpoint that is damaged, or of another training.
     """
     identity = _identity(params, about, steps, every, optimiser, lr, clip, rng)
     params, best, state, curve = _resume(path, params, identity, rng)
     resumed, line = len(curve["loss"]), progress.Progress(steps, show)
     while len(curve["loss"]) < steps and not curve["stopped"]:
-        step = len(curve["loss"])
+        step, begin = len(curve["loss"]), time.monotonic()
         batches = (draw(rng) for _ in range(min(every - step % every, steps - step)))
         params, part = train(
             params, gradients, batches, _keeping(optimiser, state), lr, clip, show=False
         )
         curve |= {n: curve[n] + part[n] for n in ("loss", "norm", "stopped")}
+        curve["seconds"] += time.monotonic() - begin
         best = _note(params, best, evaluate, curve)
         more = {"identity": identity, "rng": rng.bit_generator.state, "curve": curve}
         save_checkpoint(path, _flatten(params, best, state), more)

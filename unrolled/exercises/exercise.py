@@ -13,6 +13,10 @@ from .plain import plain
 
 FEWEST_MISCONCEPTIONS = 3
 BY_HAND = 12  # numbers
+# Tolerance of a gradient that is to be derived. Right answers, however written, err by 2e-15 (the
+# worst of all, by 1.5e-14), the best central differences by 9e-13, plain ones by 2e-11. Whoever
+# computes in float32 on the way errs by 1e-7: the statements ask for float64.
+DERIVED = 2e-13
 
 
 class ExerciseError(ValueError):

@@ -34,7 +34,7 @@ def judge(exercise, cases, outcome):
     try:
         values = [exercise.result(value, case) for value, case in zip(values, cases, strict=True)]
     except CannotRun as error:
-        return Verdict(exercise.name, Status.WRONG_SHAPE, exercise.points, (str(error),))
+        return Verdict(exercise.name, error.status, exercise.points, (str(error),))
     got = [arranged(value, right) for value, right in zip(values, expected, strict=True)]
     differences = [
         compare(one, right, exercise.tolerance, exercise.returns)

@@ -18,7 +18,7 @@ from unrolled.language_models import (
 )
 from unrolled.unfolding import readout, rnn_forward
 
-from .exercise import Exercise, Misconception, Question, Source, numbers, one_at_a_time
+from .exercise import DERIVED, Exercise, Misconception, Question, Source, numbers, one_at_a_time
 from .lab import Lab
 
 BACKWARD = "Backward: from the probability to the weights"
@@ -71,6 +71,7 @@ GRADIENT = Exercise(
     returns={"dz": "a float64 array (V,)"},
     reference=Source("unrolled.language_models.cross_entropy_backward", _gradient_by_chapter),
     oracle=Source("torch.nn.functional.cross_entropy", _gradient_by_torch),
+    tolerance=DERIVED,
     misconceptions=(
         Misconception(
             "sign reversed",

@@ -16,7 +16,7 @@ from unrolled.language_models import (
 )
 from unrolled.unfolding import readout, readout_backward, rnn_forward
 
-from .exercise import Exercise, Misconception, Question, Source, numbers, one_at_a_time
+from .exercise import DERIVED, Exercise, Misconception, Question, Source, numbers, one_at_a_time
 from .lab import Lab
 
 TORCH = "torch's autograd"
@@ -78,6 +78,7 @@ OUTPUT = Exercise(
     returns={"dW_o": "a float64 array (V, H)"},
     reference=Source("unrolled.unfolding.readout_backward", _output_ours),
     oracle=Source(TORCH, _output_torch),
+    tolerance=DERIVED,
     misconceptions=(
         Misconception(
             "mean over time",
@@ -401,6 +402,7 @@ BASE = Exercise(
     returns={"dh_0": "a float64 array (H,)"},
     reference=Source(OURS, _base_ours),
     oracle=Source(TORCH, _base_torch),
+    tolerance=DERIVED,
     misconceptions=(
         Misconception(
             "not summed over the batch",
@@ -518,6 +520,7 @@ LEAKY = Exercise(
     returns={"dW_h": "a float64 array (H, H)", "dh_0": "a float64 array (B, H)"},
     reference=Source("the recursion of the chapter, with a leak", _leaky),
     oracle=Source(TORCH, _leaky_torch),
+    tolerance=DERIVED,
     misconceptions=(
         Misconception(
             "leak forgotten",
@@ -768,6 +771,7 @@ ONLINE = Exercise(
     returns={"dw": "a float64 array (H,)", "dW_i": "a float64 array (H, D)"},
     reference=Source(OURS, _online_ours),
     oracle=Source(TORCH, _online_torch),
+    tolerance=DERIVED,
     misconceptions=(
         Misconception(
             "immediate derivative only",

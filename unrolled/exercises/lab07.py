@@ -8,7 +8,7 @@ import numpy as np
 from unrolled.lstm import coupled_backward, coupled_forward, lstm1997_forward, lstm_step
 from unrolled.unfolding import sigmoid
 
-from .exercise import Exercise, Misconception, Question, Source, numbers, one_at_a_time
+from .exercise import DERIVED, Exercise, Misconception, Question, Source, numbers, one_at_a_time
 from .lab import Lab
 
 CELL_1997 = "The cell of 1997: a sum"
@@ -275,6 +275,7 @@ MEMORY = Exercise(
     },
     reference=Source("the recursion, backward", _memory),
     oracle=Source("torch.autograd", _memory_by_torch),
+    tolerance=DERIVED,
     misconceptions=(
         Misconception(
             "dc not carried",
@@ -389,6 +390,7 @@ COUPLED = Exercise(
     },
     reference=Source("unrolled.lstm.coupled_backward", _coupled_by_chapter),
     oracle=Source("torch.autograd", _coupled_by_torch),
+    tolerance=DERIVED,
     misconceptions=(
         Misconception(
             "one use of f",

@@ -8,7 +8,7 @@ import numpy as np
 from unrolled.gru import gru_forward, gru_step, gru_step_backward, parameter_count
 from unrolled.unfolding import sigmoid
 
-from .exercise import Exercise, Misconception, Question, Source, one_at_a_time
+from .exercise import DERIVED, Exercise, Misconception, Question, Source, one_at_a_time
 from .lab import Lab
 from .weights import as_weights
 
@@ -300,6 +300,7 @@ BACK = Exercise(
     },
     reference=Source("unrolled.gru.gru_step_backward, with r = f and z = 1 - f", _back_by_gru),
     oracle=Source("torch.autograd", _back_by_torch),
+    tolerance=DERIVED,
     misconceptions=(
         Misconception(
             "gate's reading forgotten",

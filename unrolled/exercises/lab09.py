@@ -791,6 +791,11 @@ def _fault(params, V, cell):
     return ""
 
 
+def judged_bits(params, held_out, cell):
+    """Bits per character held out, as the judge counts them: short texts in fewer streams."""
+    return held_out_bits(params, held_out, cell, max(1, min(16, len(held_out) // 200)))
+
+
 def judge_model(params, text, cell, seconds=0.0):
     """The Report on a character model of `text`, from its parameters alone.
 
@@ -805,9 +810,8 @@ def judge_model(params, text, cell, seconds=0.0):
     fault = _fault(params, len(vocabulary), cell)
     if fault:
         return Report(((False, f"The model cannot be judged: {fault}."),))
-    streams = max(1, min(16, len(held_out) // 200))
     try:
-        bits = held_out_bits(params, held_out, cell, streams)
+        bits = judged_bits(params, held_out, cell)
     except (ValueError, IndexError, TypeError) as error:
         return Report(((False, f"The model cannot be judged: {error}."),))
     size = sum(value.size for value in params.values())

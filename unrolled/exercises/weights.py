@@ -6,10 +6,15 @@ Many weights do the same, so what counts is what they do.
 from numpy import ndarray
 
 from .plain import stacked
+from .verdict import Status
 
 
 class CannotRun(Exception):
-    """Weights that a check cannot run; str(error) is one sentence."""
+    """Weights that a check cannot run; str(error) is one sentence, `status` the verdict's."""
+
+    def __init__(self, says, status=Status.WRONG_SHAPE):
+        super().__init__(says)
+        self.status = status
 
 
 def as_weights(value, **shapes):
@@ -22,10 +27,12 @@ def as_weights(value, **shapes):
         raise CannotRun(f"Expected are {len(shapes)} arrays: return {', '.join(shapes)}.")
     parts = [_whole(part) for part in parts]
     for (name, shape), part in zip(shapes.items(), parts, strict=True):
-        if type(part) is not ndarray or part.dtype.kind == "c":
-            raise CannotRun(f"`{name}` is no array of real numbers.")
+        if type(part) is not ndarray:
+            raise CannotRun(f"`{name}` came as several values; expected is one array {shape}.")
         if part.shape != shape:
             raise CannotRun(f"`{name}` has shape {part.shape}; expected is {shape}.")
+        if part.dtype.kind == "c":
+            raise CannotRun(f"`{name}` is complex where floats are expected.", Status.WRONG_DTYPE)
     return [part.astype(float) for part in parts]
 
 
