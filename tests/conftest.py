@@ -1,4 +1,8 @@
-"""Fixtures every test may use."""
+"""Fixtures every test may use; and what becomes of tests that a machine cannot run.
+
+A test with the mark `browser` or `sandbox` is skipped where there is none, and the end of the run
+says how many were. With CI=true or EVERYTHING=1 it fails instead.
+"""
 
 from statistics import median
 from time import perf_counter
@@ -6,13 +10,38 @@ from time import perf_counter
 import numpy as np
 import pytest
 import torch
+from browser import launched
 from hypothesis import settings
+
+from unrolled.authoring import machine
 
 # how long an example takes depends on what else the machine does
 settings.register_profile("book", deadline=None)
 settings.load_profile("book")
 
 RATIOS = pytest.StashKey()
+WHY_NOT = {"browser": machine.why_no_browser, "sandbox": machine.why_no_sandbox}
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """`with chromium() as browser`: open as briefly as possible, for asyncio is taken meanwhile."""
+    return launched
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    for name, why_not in WHY_NOT.items():
+        if item.get_closest_marker(name) and (why := why_not()):
+            if machine.everything():
+                pytest.fail(why, pytrace=False)
+            pytest.skip(why)
 
 
 @pytest.fixture
@@ -48,3 +77,11 @@ def ratio(benchmark, request):
 def pytest_terminal_summary(terminalreporter, config):
     for name, found in config.stash.get(RATIOS, {}).items():
         terminalreporter.write_line(f"{name}: {found:.2f} × the reference")
+    skipped = terminalreporter.stats.get("skipped", [])
+    marked = {name: [one for one in skipped if name in one.keywords] for name in machine.CHECKED}
+    left_out = {name: reports for name, reports in marked.items() if reports}
+    if left_out:
+        counts = [f"{machine.CHECKED[name]} ({len(left_out[name])} tests)" for name in left_out]
+        terminalreporter.write_line(f"not checked: {', '.join(counts)}")
+        for name in left_out:
+            terminalreporter.write_line(f"  {machine.CHECKED[name]}: {WHY_NOT[name]()}")

@@ -102,6 +102,7 @@ def test_everything_occurs_in_the_class():
             assert (name, Ending.WRONG, misconception.name) in seen
 
 
+@pytest.mark.sandbox
 def test_an_honest_class_gets_exactly_what_it_earned(honest):
     handed, expected, graded, *_ = honest
     assert [result.student for result in graded] == [one.student for one in handed]
@@ -111,6 +112,7 @@ def test_an_honest_class_gets_exactly_what_it_earned(honest):
             assert mark.score == (mark.points if mark.ending is Ending.PASSED else 0)
 
 
+@pytest.mark.sandbox
 def test_a_killed_run_and_a_dask_cluster_give_the_same_bytes(honest, tmp_path):
     """As a run that nobody interrupts, for students graded before and after the kill."""
     distributed = pytest.importorskip("distributed")
@@ -132,6 +134,7 @@ def test_a_killed_run_and_a_dask_cluster_give_the_same_bytes(honest, tmp_path):
     assert files(tmp_path / "local").items() <= whole.items()
 
 
+@pytest.mark.sandbox
 def test_nothing_is_graded_twice(honest):
     handed, _, graded, folder, _ = honest
     seen = []
@@ -142,6 +145,7 @@ def test_nothing_is_graded_twice(honest):
     assert all(mark.memory_mb > 0 for one in stored.values() for mark in one.marks)
 
 
+@pytest.mark.sandbox
 def test_the_record_tells_all_but_the_secret(honest):
     folder = honest[3]
     text = (folder / results.RECORD).read_text()
@@ -164,6 +168,7 @@ def right(name="correlate"):
     return answers()[name]
 
 
+@pytest.mark.sandbox
 @pytest.mark.parametrize("lab", [f"lab{n:02}" for n in range(1, 7)])
 def test_the_whole_solution_of_a_lab_passes(lab):
     """All its cells, experiments included."""
@@ -173,6 +178,7 @@ def test_the_whole_solution_of_a_lab_passes(lab):
     ]
 
 
+@pytest.mark.sandbox
 def test_what_needs_no_run_is_not_run(tmp_path):
     said = {"correlate": (Ending.AMBIGUOUS, "Two cells answer it.")}
     exercises = ("correlate", "causal_conv", "stack_geometry")
@@ -187,6 +193,7 @@ def test_what_needs_no_run_is_not_run(tmp_path):
     assert result.late
 
 
+@pytest.mark.sandbox
 def test_a_file_that_cannot_be_read(tmp_path):
     result = one((), tmp_path, problem="It is no notebook.")
     assert [(m.ending, m.score, m.says) for m in result.marks] == [
@@ -194,6 +201,7 @@ def test_a_file_that_cannot_be_read(tmp_path):
     ]
 
 
+@pytest.mark.sandbox
 def test_an_answer_is_what_its_check_would_have_seen(tmp_path):
     """A name used again further down does not count, one corrected just below does."""
     broken = Cell("def correlate(x, m):\n    return None", "correlate")
@@ -204,6 +212,7 @@ def test_an_answer_is_what_its_check_would_have_seen(tmp_path):
     assert result.marks[0].ending is Ending.PASSED
 
 
+@pytest.mark.sandbox
 def test_cells_share_what_they_define(tmp_path):
     helper = Cell("def dot(a, b):\n    return float(np.dot(a, b))")
     answer = Cell(
@@ -214,6 +223,7 @@ def test_cells_share_what_they_define(tmp_path):
     assert one((IMPORTS, helper, answer), tmp_path).marks[0].ending is Ending.PASSED
 
 
+@pytest.mark.sandbox
 def test_a_helper_defined_twice_is_put_before_a_person_where_it_decides(tmp_path):
     answer = Cell("def correlate(x, m):\n    return slide(x, m)", "correlate")
     first = Cell("def slide(x, m):\n    return np.correlate(x, m)")
@@ -226,6 +236,7 @@ def test_a_helper_defined_twice_is_put_before_a_person_where_it_decides(tmp_path
     assert passed.ending is Ending.PASSED
 
 
+@pytest.mark.sandbox
 def test_students_hear_of_a_misconception_without_numbers(tmp_path):
     (name, cell) = next(iter(made.misconceptions()["correlate"].items()))
     (mark,) = one((IMPORTS, cell), tmp_path).marks
@@ -235,6 +246,7 @@ def test_students_hear_of_a_misconception_without_numbers(tmp_path):
     assert not any("[" in sentence for sentence in mark.says)
 
 
+@pytest.mark.sandbox
 def test_another_file_assignment_or_secret_is_graded_again(tmp_path):
     given, handed = assignment(LAB, ("correlate",)), submission("a", (IMPORTS, right()))
     seen = []
@@ -252,6 +264,7 @@ def test_another_file_assignment_or_secret_is_graded_again(tmp_path):
     assert graded(replace(given, limits=Limits(memory_mb=1024)), handed) == 1
 
 
+@pytest.mark.sandbox
 def test_a_damaged_result_is_made_again(tmp_path):
     first = one((IMPORTS, right()), tmp_path)
     path = results.path(tmp_path, "a")
@@ -261,6 +274,7 @@ def test_a_damaged_result_is_made_again(tmp_path):
     assert path.read_bytes() == whole
 
 
+@pytest.mark.sandbox
 @pytest.mark.parametrize(
     "student",
     ["../../etc/passwd", "", ".", "=HYPERLINK(1)", "Ü, \n\0", "a" * 5000, "con", "\ud800"],
@@ -275,6 +289,7 @@ def test_any_student_has_a_file_of_their_own(tmp_path, student):
     assert results.load(tmp_path, student) == result
 
 
+@pytest.mark.sandbox
 def test_two_submissions_of_one_student_are_refused(tmp_path):
     both = [submission("a", (IMPORTS, right())), submission("a", (IMPORTS,))]
     with pytest.raises(GradingError, match="two submissions"):
@@ -282,6 +297,7 @@ def test_two_submissions_of_one_student_are_refused(tmp_path):
 
 
 # --------------------------------------------------------------------------- our own faults
+@pytest.mark.sandbox
 def test_a_sandbox_that_does_not_start_is_nobodys_zero(tmp_path, monkeypatch):
     monkeypatch.setattr(sandbox.sys, "executable", "/bin/false")
     with pytest.raises(GradingError, match="does not start"):
@@ -289,6 +305,7 @@ def test_a_sandbox_that_does_not_start_is_nobodys_zero(tmp_path, monkeypatch):
     assert not files(tmp_path)
 
 
+@pytest.mark.sandbox
 def test_a_judge_that_fails_leaves_it_to_a_person(tmp_path, monkeypatch):
     def broken(*arguments):
         raise ZeroDivisionError
@@ -299,6 +316,7 @@ def test_a_judge_that_fails_leaves_it_to_a_person(tmp_path, monkeypatch):
     assert "ZeroDivisionError" in mark.for_instructor
 
 
+@pytest.mark.sandbox
 def test_a_full_disk_stops_the_run(tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")

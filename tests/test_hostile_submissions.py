@@ -20,9 +20,8 @@ from unrolled.exercises import load
 from unrolled.grading.intake import collect as intake
 from unrolled.grading.judge.grade import grade
 from unrolled.grading.model import FOR_A_PERSON, Cell, Ending, Limits
-from unrolled.grading.run import sandbox
 
-pytestmark = pytest.mark.skipif(sandbox.kind() == sandbox.LIMITS_ONLY, reason="no bubblewrap")
+pytestmark = pytest.mark.sandbox
 
 TARGET, BESIDE = "correlate", "causal_conv"
 LIMITS = Limits(time_factor=0.05, start_seconds=2.0, memory_mb=384, file_mb=4, output_mb=2)

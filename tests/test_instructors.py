@@ -83,6 +83,7 @@ def fill_in(table):
         csv.writer(file).writerows(rows)
 
 
+@pytest.mark.sandbox
 def test_the_page_does_what_it_says(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     printed = ""

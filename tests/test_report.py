@@ -5,12 +5,11 @@ import re
 from dataclasses import replace
 
 import pytest
+from browser import axe
 from classes import LAB01, Work, solutions
 from graded import EVIL, GRADED_CASE, keep, moodle, result
 from hypothesis import given
 from hypothesis import strategies as st
-from playwright.sync_api import sync_playwright
-from test_site import SWITCHES, axe, find_chromium
 
 from unrolled.grading.intake.collect import LOOKS_ALIKE
 from unrolled.grading.model import Ending, GradingError
@@ -211,7 +210,7 @@ def test_links_of_the_class_page_lead_somewhere(out):
     assert all((out / link).exists() for link in here)
 
 
-def test_the_pages_in_a_browser(folder, out, tmp_path):
+def test_the_pages_in_a_browser(folder, out, tmp_path, chromium):
     marking.collect(folder, tmp_path)
     paths = [out / "class.html", tmp_path / "spikes.html"]
     paths += [
@@ -219,8 +218,7 @@ def test_the_pages_in_a_browser(folder, out, tmp_path):
         for one in ("Ada Lovelace_11", EVIL)
     ]
     asked, said, found = [], [], []
-    with sync_playwright() as player:
-        browser = player.chromium.launch(executable_path=find_chromium(), args=SWITCHES)
+    with chromium() as browser:
         for scheme, width in (("light", 1280), ("dark", 390)):
             context = browser.new_context(
                 color_scheme=scheme, viewport={"width": width, "height": 800}, bypass_csp=True
@@ -234,7 +232,7 @@ def test_the_pages_in_a_browser(folder, out, tmp_path):
                 assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
                 found += [(path.name, scheme, one) for one in axe(page)]
                 page.close()
-        browser.close()
+            context.close()
     assert found == []
     assert said == []
     assert all(address.startswith("file:") for address in asked)

@@ -26,9 +26,6 @@ from unrolled.grading.run.sandbox import Sandbox, Stop
 from unrolled.grading.run.visible import site_folders
 
 DTYPES = ["?", "i1", "i8", "u4", "f2", "f4", "f8", "c16"]
-bubblewrapped = pytest.mark.skipif(
-    sandbox.kind() == sandbox.LIMITS_ONLY, reason="no bubblewrap here"
-)
 
 
 def same(one, other):
@@ -167,7 +164,7 @@ def started(cells=(), limits=None):
     return box
 
 
-@bubblewrapped
+@pytest.mark.sandbox
 def test_a_sandbox_that_is_closed_is_gone():
     box = started([("x = 1", None)])
     pid = box._pid()
@@ -180,7 +177,7 @@ def test_a_sandbox_that_is_closed_is_gone():
     assert box.process.returncode is not None
 
 
-@bubblewrapped
+@pytest.mark.sandbox
 def test_time_is_what_it_computes():
     source = "def f(x):\n    while True:\n        pass\ndef g(x):\n    return x"
     with started([(source, None), ("", "f"), ("", "g")]) as box:
@@ -193,7 +190,7 @@ def test_time_is_what_it_computes():
         assert 0.2 < box.seconds < 1
 
 
-@bubblewrapped
+@pytest.mark.sandbox
 def test_a_package_inside_a_folder_that_is_shown_is_covered(monkeypatch, tmp_path):
     """As where it is installed among the libraries, labs and all; under another name, too."""
     library, link = tmp_path / "site-packages", tmp_path / "link"
@@ -302,7 +299,7 @@ def fresh():
         function.cache_clear()
 
 
-@bubblewrapped
+@pytest.mark.sandbox
 def test_a_course_folder_that_is_pythons_prefix_shows_nothing(fresh, monkeypatch, tmp_path):
     """`python -m venv .` and `conda create -p .`: the library is shown, and nothing beside it."""
     venv, conda, real = course(tmp_path / "venv"), course(tmp_path / "conda"), [*site_folders()]
@@ -319,7 +316,7 @@ def test_a_course_folder_that_is_pythons_prefix_shows_nothing(fresh, monkeypatch
     ]
 
 
-@bubblewrapped
+@pytest.mark.sandbox
 def test_nothing_that_people_write_to_is_shown():
     """Among it nbgrader's exchange, /usr/local/share/nbgrader."""
     for path in ("/usr/local/share", "/usr/share/nbgrader", "/usr/local", "/etc", "/home", "/var"):

@@ -3,9 +3,9 @@
 import math
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from browser import UNFOLD, axe
+from playwright.sync_api import expect
 from test_book import HEADER, write
-from test_site import SWITCHES, UNFOLD, axe, find_chromium
 
 from unrolled.authoring import book, notebooks, self_check
 from unrolled.authoring.notebooks import ROOT
@@ -184,11 +184,9 @@ def site(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=SWITCHES)
+def browser(site, chromium):
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

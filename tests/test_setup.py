@@ -1,5 +1,6 @@
 """The set-up from a bare machine, the lock, and the memory of what passed."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from click.testing import CliRunner
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from unrolled.authoring import bootstrap, checks, lock
+from unrolled.authoring import bootstrap, checks, lock, machine
 from unrolled.authoring.__main__ import main
 from unrolled.authoring.notebooks import ROOT
 
@@ -123,30 +124,156 @@ def test_no_network_is_one_line_and_can_be_gone_on_with(clone, monkeypatch):
     assert not (clone / ".venv" / "installed").exists()
 
 
-def test_passed_checks_are_remembered_for_exactly_these_files(tmp_path, monkeypatch, capsys):
-    calls = []
+@pytest.fixture(params=["checkout", "download"])
+def tree(request, tmp_path, monkeypatch):
+    """A small tree, and a stand-in for pytest: it passes at first, and fails from then on."""
+    if request.param == "checkout":
+        subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    (tmp_path / ".gitignore").write_text("_build/\n.venv/\n")
+    for name in ("source.py", ".ci/run", "chapters/a.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("a = 1\n")
+    calls, run = [], subprocess.run
 
     def pytest_run(command, **options):
-        if command[0] == sys.executable:
+        if command[1:] == ["-m", "pytest"]:
             calls.append(command)
             return subprocess.CompletedProcess(command, returncode=len(calls) - 1)
-        return git(command, **options)
+        return run(command, **options)
 
-    git = subprocess.run
-    git(["git", "init", "--quiet", str(tmp_path)], check=True)
-    (tmp_path / ".gitignore").write_text("_build/\n")
-    source = tmp_path / "source.py"
-    source.write_text("a = 1\n")
     monkeypatch.setattr(checks.subprocess, "run", pytest_run)
+    monkeypatch.setattr(machine, "described", lambda: "a machine")
+    monkeypatch.setattr(machine, "missing", dict)
+    monkeypatch.setattr(machine, "fetch", lambda: None)
+    return tmp_path, calls
 
-    assert checks.run(tmp_path) == 0  # the stand-in passes once, and fails from then on
-    assert checks.run(tmp_path) == 0
+
+@pytest.mark.parametrize("name", ["source.py", ".ci/run", "chapters/a.md"])
+def test_passed_checks_are_remembered_for_exactly_these_files(tree, capsys, name):
+    root, calls = tree
+    assert checks.run(root) == 0
+    (root / ".venv").mkdir()
+    (root / ".venv" / "made.py").write_text("")
+    assert checks.run(root) == 0
     assert "nothing to do" in capsys.readouterr().out
     assert len(calls) == 1
-    source.write_text("a = 2\n")
-    assert checks.run(tmp_path) == 1
-    source.write_text("a = 1\n")
-    assert checks.run(tmp_path) == 2, "a failure in between is not forgotten"
+    (root / name).write_text("a = 2\n")
+    assert checks.run(root) == 1
+    (root / name).write_text("a = 1\n")
+    assert checks.run(root) == 2, "a failure in between is not forgotten"
+
+
+def test_passed_checks_are_remembered_for_this_machine(tree, monkeypatch, capsys):
+    root, calls = tree
+    monkeypatch.setattr(machine, "missing", lambda: {"sandbox": "it is not installed"})
+    assert checks.run(root) == 0
+    assert checks.run(root) == 0
+    assert "not checked: the sandbox\n" in capsys.readouterr().out
+    monkeypatch.setattr(machine, "described", lambda: "a machine with bubblewrap")
+    assert checks.run(root) == 1
+    assert len(calls) == 2
+
+
+@pytest.fixture
+def bare(tmp_path, monkeypatch):
+    """A machine on whose path is nothing but what a test puts there."""
+
+    def put(name, script):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        return str(program)
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("UNROLLED_CHROMIUM", raising=False)
+    monkeypatch.setattr(machine, "ON_MACOS", ())
+    monkeypatch.setattr(machine, "_of_playwright", lambda: ())
+    monkeypatch.setattr(machine.os, "geteuid", lambda: 1000)
+    forget()
+    yield put
+    forget()
+
+
+def forget():
+    machine.browser.cache_clear()
+    machine.version.cache_clear()
+
+
+def test_the_browser_is_the_one_that_is_named_or_the_first_that_starts(bare, monkeypatch):
+    assert machine.browser() is None
+    assert "UNROLLED_CHROMIUM" in machine.why_no_browser()
+    bare("chromium", "exit 1")
+    edge = bare("microsoft-edge", "echo Edge 1")
+    forget()
+    assert machine.browser() == edge
+    assert machine.version(edge) == "Edge 1"
+    assert machine.why_no_browser() == ""
+    monkeypatch.setenv("UNROLLED_CHROMIUM", "/nowhere/chromium")
+    forget()
+    assert "/nowhere/chromium" in machine.why_no_browser()
+
+
+def test_a_browser_that_cannot_be_fetched_is_one_line(bare, monkeypatch, capsys):
+    failing = bare("playwright", "echo 'Error: no such host'; echo '  at stack'; exit 1")
+    monkeypatch.setattr(machine, "PLAYWRIGHT", [failing])
+    machine.fetch()
+    first, second = capsys.readouterr().out.splitlines()
+    assert "Playwright" in first
+    assert "Error: no such host" in second
+
+
+def test_what_apt_brings_is_asked_for_as_root_only(bare, monkeypatch, capsys):
+    monkeypatch.setattr(machine, "_fetch_with_playwright", lambda: None)
+    bare("apt-get", 'echo "$*" >> "$0.log"')
+    log = Path(machine.shutil.which("apt-get") + ".log")
+    machine.fetch()
+    assert not log.exists()
+    monkeypatch.setattr(machine.os, "geteuid", lambda: 0)
+    machine.fetch()
+    assert log.read_text().splitlines()[-1].endswith("chromium bubblewrap")
+
+
+RUN = """
+import pytest
+
+
+def test_a(chromium):
+    raise AssertionError("was to be left out")
+
+
+@pytest.mark.sandbox
+def test_b():
+    raise AssertionError("was to be left out")
+
+
+def test_c():
+    pass
+"""
+
+
+@pytest.mark.parametrize("everything", [{}, {"CI": "true"}, {"EVERYTHING": "1"}])
+def test_the_end_says_what_was_not_checked(tmp_path, everything):
+    (tmp_path / "test_few.py").write_text(RUN)
+    for name in ("conftest.py", "browser.py"):
+        (tmp_path / name).write_text(Path(ROOT, "tests", name).read_text())
+    environment = {key: value for key, value in os.environ.items() if key not in ("CI", "PATH")}
+    environment |= {"PATH": "/nowhere", "UNROLLED_CHROMIUM": "/nowhere/x", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "pytest", "-c", Path(ROOT, "pyproject.toml"), "--rootdir"]
+    done = subprocess.run(
+        [*command, tmp_path, "-n", "0", tmp_path / "test_few.py"],
+        capture_output=True,
+        text=True,
+        env=environment | everything,
+        cwd=tmp_path,
+    )
+    if everything:
+        assert done.returncode == 1
+        assert "1 passed, 2 errors" in done.stdout
+    else:
+        assert done.returncode == 0, done.stdout
+        assert "not checked: the site in a browser (1 tests), the sandbox (1 tests)" in done.stdout
+        assert "UNROLLED_CHROMIUM" in done.stdout
+        assert "bubblewrap" in done.stdout
 
 
 def test_ci_runs_the_command_of_the_readme():

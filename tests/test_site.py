@@ -6,9 +6,7 @@ The pages are visited once, in one browser; each test then asks one question of 
 import functools
 import http.server
 import json
-import os
 import re
-import shutil
 import threading
 from dataclasses import dataclass
 from html import unescape
@@ -16,9 +14,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from browser import CONTRAST, LAYOUT, STRUCTURE, UNFOLD, axe
 from jupyter_cache import get_cache
-from playwright.sync_api import sync_playwright
 
 from unrolled import exercises
 from unrolled.authoring import book, execute, site, slides
@@ -26,17 +23,6 @@ from unrolled.authoring.notebooks import ROOT
 from unrolled.authoring.pages import facts
 from unrolled.support.figures import COLOURS
 
-SWITCHES = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-# What axe is asked: everything in light, and in dark again what colours and width can change.
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-NAMES = {"label-content-name-mismatch": {"enabled": True}}  # WCAG 2.5.3, off by default
-EVERYTHING = {"runOnly": WCAG, "rules": NAMES}
-STRUCTURE = {"runOnly": WCAG, "rules": NAMES | {"color-contrast": {"enabled": False}}}
-LAYOUT = {"runOnly": {"type": "rule", "values": ["target-size", "scrollable-region-focusable"]}}
-CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 # of Sphinx's extensions, about themselves
 pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning", "ignore::PendingDeprecationWarning"
@@ -69,12 +55,6 @@ LOOK = """() => {
       return !summary || document.activeElement !== summary;
     }).map((e) => e.outerHTML.slice(0, 100)),
   };
-}"""
-UNFOLD = """async () => {
-  document.querySelectorAll("details").forEach((fold) => (fold.open = true));
-  await new Promise((done) => setTimeout(done, 100));
-  await Promise.all(document.getAnimations().map((animation) => animation.finished));
-  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
 }"""
 # A chapter has ten thousand pieces of text, and axe needs milliseconds for each. It is spared what
 # it cannot judge: strokes of figures (each is one image with one name) and boxes of formulas. And
@@ -156,13 +136,6 @@ class Visit:
         return f"{self.page} ({self.mode}, {self.width} px)"
 
 
-def find_chromium():
-    """A Chromium to drive: the one that is named, or on the path, or Playwright's own (None)."""
-    named = os.environ.get("UNROLLED_CHROMIUM")
-    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
-    return next(filter(None, [named, *found]), None)
-
-
 def built(edition):
     try:
         return book.build(edition)
@@ -181,39 +154,28 @@ def classroom():
 
 
 @pytest.fixture(scope="session")
-def visits(learner):
-    return list(visit_all(learner))
+def visits(learner, chromium):
+    with chromium() as browser:
+        return list(visit_all(learner, browser))
 
 
-def visit_all(folder):
+def visit_all(folder, browser):
     handler = functools.partial(QuietHandler, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     home = f"http://127.0.0.1:{server.server_port}/"
     try:
-        with sync_playwright() as playwright:
-            try:
-                browser = playwright.chromium.launch(executable_path=find_chromium(), args=SWITCHES)
-            except Exception as error:
-                reason = str(error).splitlines()[0]
-                pytest.fail(
-                    f"no browser to look at the site with ({reason}); install Chromium "
-                    "(`apt install chromium`, or `.venv/bin/playwright install chromium`), or "
-                    "name one in UNROLLED_CHROMIUM",
-                    pytrace=False,
-                )
-            for mode, width in (LIGHT_WIDE, DARK_NARROW):
-                context = browser.new_context(
-                    color_scheme=mode,
-                    viewport={"width": width, "height": 900},
-                    reduced_motion="reduce",
-                )
-                for name in pages(folder):
-                    if (mode, width) not in modes(name):
-                        continue
-                    yield visit(context.new_page(), home, name, mode, width)
-                context.close()
-            browser.close()
+        for mode, width in (LIGHT_WIDE, DARK_NARROW):
+            context = browser.new_context(
+                color_scheme=mode,
+                viewport={"width": width, "height": 900},
+                reduced_motion="reduce",
+            )
+            for name in pages(folder):
+                if (mode, width) not in modes(name):
+                    continue
+                yield visit(context.new_page(), home, name, mode, width)
+            context.close()
     finally:
         server.shutdown()
 
@@ -222,16 +184,6 @@ def modes(name):
     """Light and wide, dark and narrow; of a lab and its solution, which look alike, one each."""
     folder = name.partition("/")[0]
     return {"labs": [DARK_NARROW], "solutions": [LIGHT_WIDE]}.get(folder, [LIGHT_WIDE, DARK_NARROW])
-
-
-def axe(page, options=EVERYTHING):
-    """What axe finds, in one line each; "preload" would ask for style sheets at wrong addresses."""
-    found = Axe().run(page, options={**options, "preload": False}).response["violations"]
-    return [
-        f"{rule['id']}: {node['html'][:160]} ({node['failureSummary']})"
-        for rule in found
-        for node in rule["nodes"]
-    ]
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):

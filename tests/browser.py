@@ -1,0 +1,48 @@
+"""How the tests drive a browser, and what they ask axe, the checker of accessibility.
+
+Tests get a browser from the fixture `chromium` (conftest.py), which gives them the mark `browser`.
+"""
+
+from contextlib import contextmanager
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+
+from unrolled.authoring import machine
+
+SWITCHES = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+# What axe is asked: everything in light, and in dark again what colours and width can change.
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+NAMES = {"label-content-name-mismatch": {"enabled": True}}  # WCAG 2.5.3, off by default
+EVERYTHING = {"runOnly": WCAG, "rules": NAMES}
+STRUCTURE = {"runOnly": WCAG, "rules": NAMES | {"color-contrast": {"enabled": False}}}
+LAYOUT = {"runOnly": {"type": "rule", "values": ["target-size", "scrollable-region-focusable"]}}
+CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+UNFOLD = """async () => {
+  document.querySelectorAll("details").forEach((fold) => (fold.open = true));
+  await new Promise((done) => setTimeout(done, 100));
+  await Promise.all(document.getAnimations().map((animation) => animation.finished));
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+}"""
+
+
+@contextmanager
+def launched():
+    """The browser of this machine, started."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=machine.browser(), args=SWITCHES)
+        yield browser
+        browser.close()
+
+
+def axe(page, options=EVERYTHING):
+    """What axe finds, in one line each; "preload" would ask for style sheets at wrong addresses."""
+    found = Axe().run(page, options={**options, "preload": False}).response["violations"]
+    return [
+        f"{rule['id']}: {node['html'][:160]} ({node['failureSummary']})"
+        for rule in found
+        for node in rule["nodes"]
+    ]
