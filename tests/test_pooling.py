@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unrolled import convolution, pooling
+from unrolled.experiments import pooling as driver
 from unrolled.support import data, verify
 
 # shape and options: overlap, gaps, T = window, B = 1, one sample, padding at its limit
@@ -182,10 +183,48 @@ def test_nothing_masked_can_win_or_be_paid(rng):
     assert not dx[~np.broadcast_to(mask[:, None], x.shape)].any()
 
 
+def test_integers_are_numbers():
+    image = np.full((1, 1, 2, 2), 200, np.uint8)
+    assert pooling.avg_pool2d(image, 2)[0].item() == 200
+    assert pooling.min_pool1d(np.array([[[0, 5]]], np.uint8), 2)[0].item() == 0
+    assert pooling.max_pool1d([[[0, 5]]], 2)[0].dtype == float
+
+
+def test_a_forbidden_value_does_not_win_over_minus_infinity():
+    x, mask = np.array([[[9.0, -np.inf, -np.inf]]]), np.array([[False, True, True]])
+    out, cache = pooling.max_over_time(x, mask)
+    assert out.item() == -np.inf
+    assert pooling.max_over_time_backward(np.ones((1, 1)), cache).tolist() == [[[0, 1, 0]]]
+
+
+SPECIAL = {
+    "minus infinity beside padding": [-np.inf, -np.inf, 1, -np.inf, -np.inf],
+    "NaN": [1, np.nan, 2, 3, 0],
+    "several NaN": [np.nan, np.nan, 2, np.nan, np.nan],
+    "plus infinity": [np.inf, 1, np.inf, np.inf, -np.inf],
+}
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+@pytest.mark.parametrize("options", [(2, 2, 1), (3, 1, 1), (2, 1, 0), (5, 3, 2)])
+def test_values_that_are_not_finite_go_where_torch_sends_them(name, options):
+    x = np.tile(SPECIAL[name], (1, 1, 5, 1))
+    for ours, back, theirs, given_ in (
+        (pooling.max_pool1d, pooling.max_pool1d_backward, F.max_pool1d, x[:, :, 0]),
+        (pooling.max_pool2d, pooling.max_pool2d_backward, F.max_pool2d, x),
+    ):
+        out, cache = ours(given_, *options)
+        leaf = torch.tensor(given_, requires_grad=True)
+        expected = theirs(leaf, *options)
+        expected.sum().backward()
+        np.testing.assert_array_equal(out, expected.detach())
+        np.testing.assert_array_equal(back(np.ones_like(out), cache), leaf.grad)
+
+
 # --------------------------------------------------------------------------- TextCNN
 def small_textcnn(rng, groups, windows, sizes=(3, 4, 2)):
     """Parameters in float64, with different numbers of filters where the groups allow it."""
-    p = pooling.textcnn_parameters(rng, 9, 4, D=6, K=6, windows=windows, groups=groups)
+    p = pooling.textcnn_parameters(9, 4, rng, D=6, K=6, windows=windows, groups=groups)
     p = {name: rng.standard_normal(a.shape) for name, a in p.items()}
     if groups == 1:
         for i, K in zip("123", sizes, strict=True):
@@ -365,7 +404,7 @@ def test_adam_is_torch_s(rng):
 
 def test_batches_hold_everything_once_and_like_lengths(rng):
     lengths = rng.integers(1, 30, 101)
-    batches = pooling.similar_lengths(lengths, 16, rng)
+    batches = driver.similar_lengths(lengths, 16, rng)
     assert sorted(np.concatenate(batches)) == list(range(101))
     assert max(map(len, batches)) <= 16
     spreads = [np.ptp(lengths[batch]) for batch in batches]
@@ -373,7 +412,7 @@ def test_batches_hold_everything_once_and_like_lengths(rng):
 
 
 def test_hold_out_splits(rng):
-    train, test = pooling.hold_out(50, rng)
+    train, test = driver.hold_out(50, rng)
     assert (len(train), len(test)) == (40, 10)
     assert sorted([*train, *test]) == list(range(50))
 
@@ -387,52 +426,69 @@ def test_training_learns_in_float32(rng):
         return pooling.lenet5(x, p, 4)
 
     losses = [
-        pooling.train_epoch(
+        driver.train_epoch(
             (forward, pooling.lenet5_backward),
             p,
             memory,
             x,
             y,
-            pooling.similar_lengths(np.zeros(64), 16, rng),
+            driver.similar_lengths(np.zeros(64), 16, rng),
             rate=0.003,
         )
         for _ in range(8)
     ]
     assert losses[-1] < losses[0] / 3
     assert {a.dtype for a in p.values()} == {np.dtype(np.float32)}
-    assert np.mean(pooling.classify(forward, p, x, size=10) == y) > 0.8
+    assert np.mean(driver.classify(forward, p, x, size=10) == y) > 0.8
 
 
 # --------------------------------------------------------------------------- bad arguments
 ones = np.ones
 true = ones((2, 5), dtype=bool)
-TEXT = pooling.textcnn_parameters(np.random.default_rng(0), 5, 2, D=2, K=2)
+TEXT = pooling.textcnn_parameters(5, 2, np.random.default_rng(0), D=2, K=2)
 BAD = [
     (lambda: pooling.max_pool1d(ones((2, 3, 4)), 5), "n: a window of 5 .* has 4"),
     (lambda: pooling.avg_pool1d(ones((2, 3, 4)), 5), "n: a window of 5 .* has 4"),
     (lambda: pooling.min_pool1d(ones((2, 3, 4)), 2, 0), "stride: .* at least 1 .* got 0"),
     (lambda: pooling.max_pool1d(ones((2, 3, 4)), 0), "n: .* at least 1 .* got 0"),
-    (lambda: pooling.max_pool1d(ones((2, 3, 0)), 1), r"x: at least one .* \(2, 3, 0\)"),
-    (lambda: pooling.max_pool1d(np.float64(3), 1), r"x: at least one .* \(\)"),
+    (lambda: pooling.max_pool1d(ones((2, 3, 0)), 1), r"x: at least one entry .* \(2, 3, 0\)"),
+    (lambda: pooling.max_pool1d(np.float64(3), 1), "x: at least one axis .* a number"),
     (lambda: pooling.max_pool1d(ones((2, 3, 4)), 3, 1, 2), "padding: at most 1 .* got 2"),
     (lambda: pooling.avg_pool1d(ones((2, 3, 4)), 3, 1, -1), "padding: .* got -1"),
-    (lambda: pooling.max_pool2d(ones((2, 3, 4)), 2), r"x: 4 axes .* \(2, 3, 4\)"),
+    (lambda: pooling.max_pool2d(ones((2, 3, 4)), 2), r"x: shape \(B, C, Y, X\) .* \(2, 3, 4\)"),
     (lambda: pooling.avg_pool2d(ones((2, 3, 4, 9)), (5, 2)), "n: a window of 5 .* has 4"),
     (lambda: pooling.max_over_time(ones((2, 3, 5)), true[:, :4]), r"mask: .*\(2, 5\).*\(2, 4\)"),
-    (lambda: pooling.max_over_time(ones((2, 3, 5)), ones((2, 5))), "mask: booleans .* float64"),
+    (
+        lambda: pooling.max_over_time(ones((2, 3, 5)), ones((2, 5))),
+        "mask: a mask of bool .* float64",
+    ),
     (
         lambda: pooling.max_over_time(ones((2, 3, 5)), true & [[True], [False]]),
         "mask: at least one True .* row 1 has none",
     ),
-    (lambda: pooling.textcnn(np.array([[2, 3, 3, 5]]), TEXT), "ids: numbers from 0 to 4 .* 5"),
+    (lambda: pooling.textcnn(np.array([[2, 3, 3, 5]]), TEXT), "ids: integers in 0 … 4 .* 5"),
     (lambda: pooling.textcnn(np.array([[2, 3, 2]]), TEXT), "n: a window of 4"),
     (lambda: pooling.textcnn(np.array([[2, 3, 2, 0], [2, 3, 3, 2]]), TEXT), "mask: .* row 0"),
     (lambda: pooling.textcnn(np.zeros((2, 0), dtype=int), TEXT), r"ids: .* \(2, 0\)"),
-    (lambda: pooling.textcnn(np.zeros((2, 6), dtype=int), TEXT), "ids: .* all padding .* row 0"),
+    (lambda: pooling.textcnn(np.zeros((2, 6), dtype=int), TEXT), "ids: .* row 0 is all padding"),
+    (
+        lambda: pooling.textcnn(np.array([[2, 3, 3, 3, 2, 0], [0, 2, 3, 3, 3, 2]]), TEXT),
+        "ids: padding at the end .* row 1 has some before",
+    ),
+    (
+        lambda: pooling.textcnn(np.array([[2, 3, 0, 3, 3, 2]]), TEXT),
+        "ids: padding at the end .* row 0 has some before",
+    ),
+    (lambda: pooling.max_pool2d(ones((1, 1, 9, 9)), (2, 2, 9)), "n: one value, or a pair"),
+    (lambda: pooling.max_pool1d(ones((1, 1, 9)), 2, (1, 1)), "stride: an integer"),
+    (lambda: pooling.softmax_loss(ones((2, 2)), true[0, :2]), "labels: integers .* bool"),
     (lambda: pooling.encode_names([], {}), r"names: .* \[\]"),
     (lambda: pooling.encode_names(["Oman", ""], {}), "names: one or more, none empty"),
-    (lambda: pooling.softmax_loss(ones((2, 3)), np.array([0, 3])), "labels: .* 0 to 2 .* 0 to 3"),
-    (lambda: pooling.softmax_loss(ones((2, 3)), np.array([-1, 0])), "labels: .* -1 to 0"),
+    (
+        lambda: pooling.softmax_loss(ones((2, 3)), np.array([0, 3])),
+        "labels: integers in 0 … 2 .* 3",
+    ),
+    (lambda: pooling.softmax_loss(ones((2, 3)), np.array([-1, 0])), "labels: .* -1"),
     (lambda: pooling.softmax_loss(ones((2, 3)), np.array([1])), r"labels: .* \(2,\)"),
 ]
 

@@ -6,6 +6,17 @@ Generated from chapters/02_pooling.md; an edit made here is lost. Edit the chapt
 
 import numpy as np
 
+from unrolled.common.arguments import (
+    booleans,
+    check_shape,
+    floats,
+    floats_like,
+    in_place,
+    integers,
+    one_integer,
+    one_number,
+    one_or_two,
+)
 from unrolled.convolution import conv1d, conv1d_backward, conv2d, conv2d_backward, output_length
 
 __all__ = [
@@ -19,11 +30,9 @@ __all__ = [
     "avg_pool2d",
     "avg_pool2d_backward",
     "character_ids",
-    "classify",
     "encode_names",
     "fully_connected",
     "fully_connected_backward",
-    "hold_out",
     "lenet5",
     "lenet5_backward",
     "lenet5_parameters",
@@ -37,7 +46,6 @@ __all__ = [
     "min_pool1d_backward",
     "min_pool2d",
     "min_pool2d_backward",
-    "similar_lengths",
     "softmax_loss",
     "softmax_loss_backward",
     "subsample",
@@ -45,28 +53,26 @@ __all__ = [
     "textcnn",
     "textcnn_backward",
     "textcnn_parameters",
-    "train_epoch",
 ]
 
 
 def _taps(x, n, stride, padding):
-    """The slice of the padded last axis that each of the n taps of a window reads."""
-    if np.ndim(x) < 1 or 0 in np.shape(x):
-        raise ValueError(f"x: at least one sample expected, got shape {np.shape(x)}")
-    stride = n if stride is None else stride
-    length = output_length(x.shape[-1], n, stride, padding)
-    if padding > n // 2:
-        raise ValueError(
-            f"padding: at most {n // 2} expected, half the window of {n}, got {padding}"
-        )
-    reach = stride * (length - 1) + 1
-    return [slice(j, j + reach, stride) for j in range(n)]
-
-
-def _padded(x, padding, value):
-    """The last axis with `padding` values on either side."""
-    sides = [(0, 0)] * (x.ndim - 1) + [(padding, padding)]
-    return np.pad(x, sides, constant_values=value) if padding else x
+    """x as floats, the number of windows, and for each tap (windows, samples)."""
+    x, n = floats(x=x), one_integer("n", n, least=1)
+    s = one_integer("stride", n if stride is None else stride, least=1)
+    p = one_integer("padding", padding)
+    if x.ndim < 1:
+        raise ValueError("x: at least one axis expected, got a number")
+    L, length = x.shape[-1], output_length(x.shape[-1], n, s, p)
+    if p > n // 2:
+        raise ValueError(f"padding: at most {n // 2} expected, half the window of {n}, got {p}")
+    taps = []
+    for j in range(n):
+        first, end = max(0, -((j - p) // s)), min(length, (L - 1 + p - j) // s + 1)
+        if first < end:
+            samples = slice(s * first + j - p, s * (end - 1) + j - p + 1, s)
+            taps.append((slice(first, end), samples))
+    return x, length, taps
 
 
 def max_pool1d(x, n, stride=None, padding=0):
@@ -75,43 +81,57 @@ def max_pool1d(x, n, stride=None, padding=0):
     x: (B, C, L); stride: n unless given; padding: at most n/2 of -inf on either side.
     Returns out: (B, C, L_out), and a cache. Raises ValueError when no window fits.
     """
-    taps, xp = _taps(x, n, stride, padding), _padded(x, padding, -np.inf)
-    out = xp[..., taps[0]].copy()
-    for S in taps[1:]:
-        np.maximum(out, xp[..., S], out=out)
-    return out, (xp, out, taps, padding)
+    x, length, taps = _taps(x, n, stride, padding)
+    out = np.full((*x.shape[:-1], length), -np.inf, x.dtype)
+    for W, S in taps:
+        np.maximum(out[..., W], x[..., S], out=out[..., W])
+    return out, (x, out, taps)
 
 
 def avg_pool1d(x, n, stride=None, padding=0):
     """The mean of each window, padded with zeros that count; as `max_pool1d`."""
-    taps, xp = _taps(x, n, stride, padding), _padded(x, padding, 0.0)
-    return sum(xp[..., S] for S in taps) / n, (xp.shape, taps, padding)
+    x, length, taps = _taps(x, n, stride, padding)
+    out = np.zeros((*x.shape[:-1], length), x.dtype)
+    for W, S in taps:
+        out[..., W] += x[..., S]
+    out /= n
+    return out, (x.shape, out.shape, x.dtype, n, taps)
 
 
 def min_pool1d(x, n, stride=None, padding=0):
     """The smallest of each window: -max(-x); as `max_pool1d`."""
-    out, cache = max_pool1d(-x, n, stride, padding)
+    out, cache = max_pool1d(-floats(x=x), n, stride, padding)
     return -out, cache
+
+
+def _winners(x, out, taps):
+    """(windows, samples, who is paid): the first maximum, or the last NaN."""
+    unpaid = np.ones(out.shape, dtype=bool)
+    for same, order in ((np.equal, taps), (lambda a, _: np.isnan(a), taps[::-1])):
+        for W, S in order if unpaid.any() else ():  # NaN equals nothing, stays unpaid
+            wins = unpaid[..., W] & same(x[..., S], out[..., W])
+            unpaid[..., W] ^= wins
+            yield W, S, wins
 
 
 def max_pool1d_backward(dout, cache):
     """Gradient of `max_pool1d`: dx at each first maximum. dout: (B, C, L_out)."""
-    xp, out, taps, padding = cache
-    dxp, unpaid = np.zeros(xp.shape, dout.dtype), np.ones(out.shape, dtype=bool)
-    for S in taps:
-        wins = unpaid & (xp[..., S] == out)
-        dxp[..., S] += dout * wins
-        unpaid &= ~wins
-    return dxp[..., padding : xp.shape[-1] - padding]
+    x, out, taps = cache
+    dout = floats_like("dout", dout, out.shape, out.dtype)
+    dx = np.zeros(x.shape, dout.dtype)
+    for W, S, wins in _winners(x, out, taps):
+        dx[..., S] += dout[..., W] * wins
+    return dx
 
 
 def avg_pool1d_backward(dout, cache):
     """Gradient of `avg_pool1d`: each window shares dout/n. dout: (B, C, L_out)."""
-    shape, taps, padding = cache
-    dxp, share = np.zeros(shape, dout.dtype), dout / len(taps)
-    for S in taps:
-        dxp[..., S] += share
-    return dxp[..., padding : shape[-1] - padding]
+    x_shape, out_shape, kind, n, taps = cache
+    share = floats_like("dout", dout, out_shape, kind) / n
+    dx = np.zeros(x_shape, share.dtype)
+    for W, S in taps:
+        dx[..., S] += share[..., W]
+    return dx
 
 
 def min_pool1d_backward(dout, cache):
@@ -121,18 +141,18 @@ def min_pool1d_backward(dout, cache):
 
 def _both_axes(pool, x, n, stride, padding):
     """Pool the last axis, then the one before. Options: a number, or a pair."""
-    options = (n, stride, padding)
-    pairs = [v if isinstance(v, (tuple, list)) else (v, v) for v in options]
-    rows, columns = zip(*pairs)
-    if np.ndim(x) != 4:
-        raise ValueError(f"x: 4 axes expected, (B, C, Y, X), got shape {np.shape(x)}")
+    options = {"n": n, "stride": stride, "padding": padding}
+    rows, columns = zip(*(one_or_two(name, value) for name, value in options.items()))
+    x = floats(x=x)
+    check_shape("x", x, "BCYX")
     out, cache_x = pool(x, *columns)
     out, cache_y = pool(out.swapaxes(2, 3), *rows)
     return out.swapaxes(2, 3), (cache_y, cache_x)
 
 
 def _back_through_both(backward, dout, cache):
-    cache_y, cache_x = cache
+    (cache_y, cache_x), dout = cache, floats(dout=dout)
+    check_shape("dout", dout, "BCYX")
     return backward(backward(dout.swapaxes(2, 3), cache_y).swapaxes(2, 3), cache_x)
 
 
@@ -172,11 +192,9 @@ def max_over_time(x, mask):
     x: (B, K, L); mask: (B, L), True where a position may win. Returns out: (B, K) and
     a cache. Raises ValueError when the mask does not fit, or allows a row nothing.
     """
-    shape = len(x), x.shape[2]
-    if np.shape(mask) != shape or mask.dtype != bool:
-        raise ValueError(
-            f"mask: booleans of shape {shape} expected, got {mask.dtype} of shape {np.shape(mask)}"
-        )
+    x = floats(x=x)
+    check_shape("x", x, "BKL")
+    mask = booleans("mask", mask, (len(x), x.shape[2]))
     if not mask.any(axis=1).all():
         row = np.flatnonzero(~mask.any(axis=1))[0]
         raise ValueError(
@@ -184,13 +202,17 @@ def max_over_time(x, mask):
             "none; is the sequence shorter than the window?"
         )
     winner = np.where(mask[:, None], x, -np.inf).argmax(axis=2)[..., None]  # (B, K, 1)
-    return np.take_along_axis(x, winner, axis=2)[..., 0], (x.shape, winner)
+    allowed = np.take_along_axis(mask[:, None], winner, axis=2)
+    first = mask.argmax(axis=1)[:, None, None]  # for rows in which all allowed are -inf
+    winner = np.where(allowed, winner, first)
+    return np.take_along_axis(x, winner, axis=2)[..., 0], (x, winner)
 
 
 def max_over_time_backward(dout, cache):
     """Gradient of `max_over_time`: dx at the first winner. dout: (B, K)."""
-    shape, winner = cache
-    dx = np.zeros(shape, dout.dtype)
+    x, winner = cache
+    dout = floats_like("dout", dout, x.shape[:2], x.dtype)
+    dx = np.zeros(x.shape, dout.dtype)
     np.put_along_axis(dx, winner, dout[..., None], axis=2)
     return dx
 
@@ -218,27 +240,29 @@ def encode_names(names, characters):
     return ids
 
 
-def _check_ids(ids, V):
-    """Raise ValueError unless ids: (B, L) are integers below V, no row all padding."""
-    if np.ndim(ids) != 2 or 0 in ids.shape or ids.dtype.kind not in "iu":
-        raise ValueError(f"ids: integers of shape (B, L) expected, got {np.shape(ids)}")
-    if ids.min() < 0 or ids.max() >= V:
-        raise ValueError(f"ids: numbers from 0 to {V - 1} expected, got {ids.min()} to {ids.max()}")
-    if not (ids != PADDING).any(axis=1).all():
-        row = np.flatnonzero((ids == PADDING).all(axis=1))[0]
-        raise ValueError(f"ids: no row that is all padding expected, got row {row}")
-
-
-def _check_labels(labels, scores):
-    """Raise ValueError unless labels: (B,) are columns of scores: (B, classes)."""
-    B, classes = scores.shape
-    if np.shape(labels) != (B,):
-        raise ValueError(f"labels: shape {(B,)} expected, got {np.shape(labels)}")
-    if np.min(labels) < 0 or np.max(labels) >= classes:
-        raise ValueError(
-            f"labels: classes from 0 to {classes - 1} expected, got "
-            f"{np.min(labels)} to {np.max(labels)}"
-        )
+def _check_textcnn(ids, p, drop):
+    """ids: (B, L), p and drop of one float type; ValueError unless they fit."""
+    *values, drop = floats(**p, drop=drop)
+    p = dict(zip(p, values))
+    check_shape("E", p["E"], "VD")
+    ids = integers("ids", ids, len(p["E"]))
+    check_shape("ids", ids, "BL")
+    real = ids != PADDING
+    for wrong, what in (
+        (~real.any(axis=1), "is all padding"),
+        ((real[:, 1:] & ~real[:, :-1]).any(axis=1), "has some before a character"),
+    ):
+        if wrong.any():
+            raise ValueError(
+                "ids: padding at the end of a row only expected, but "
+                f"row {np.flatnonzero(wrong)[0]} {what}"
+            )
+    K = sum(len(p[f"b{i}"]) for i in "123")
+    check_shape("W_o", p["W_o"], ("classes", K), "K_1+K_2+K_3 maxima")
+    check_shape("b_o", p["b_o"], (len(p["W_o"]),), "W_o has as many rows")
+    if drop is not None:
+        check_shape("drop", drop, (len(ids), K), "one factor for each maximum")
+    return ids[:, real.any(axis=0)], p, drop  # columns that are all padding cost time
 
 
 def textcnn(ids, p, groups=1, drop=None):
@@ -248,10 +272,9 @@ def textcnn(ids, p, groups=1, drop=None):
     (K_i, D/groups, n_i) and b_i: (K_i); W_o: (classes, K_1+K_2+K_3), b_o: (classes).
     drop: (B, K_1+K_2+K_3), factors on the maxima while training (Kim's dropout).
     Returns scores: (B, classes) and a cache. Raises ValueError when an id is not in E,
-    or a sequence is empty or shorter than a window.
+    or a sequence is empty, shorter than a window, or padded anywhere but at its end.
     """
-    _check_ids(ids, len(p["E"]))
-    ids = ids[:, (ids != PADDING).any(axis=0)]  # columns that are all padding cost time
+    ids, p, drop = _check_textcnn(ids, p, drop)
     mask = ids != PADDING
     x = p["E"][ids].swapaxes(1, 2)  # (B, D, L)
     pooled, caches = [], []
@@ -269,7 +292,8 @@ def textcnn(ids, p, groups=1, drop=None):
 def textcnn_backward(dscores, cache):
     """Gradients of `textcnn`, a dict with the names of p. dscores: (B, classes)."""
     ids, p, z, kept, drop, caches = cache
-    dp = {"E": np.zeros_like(p["E"])}
+    dscores = floats_like("dscores", dscores, (len(z), len(p["b_o"])), z.dtype)
+    dp = {"E": np.zeros(p["E"].shape, dscores.dtype)}
     dz = (dscores @ p["W_o"]) * (1.0 if drop is None else drop)
     du = dz * (1 - z**2)  # (B, K_1+K_2+K_3)
     dx, start = 0.0, 0
@@ -288,7 +312,10 @@ def softmax_loss(scores, labels):
     scores: (B, classes); labels: (B,), integers. Returns the loss, and a cache. Raises
     ValueError when a label is no class.
     """
-    _check_labels(labels, scores)
+    scores = floats(scores=scores)
+    check_shape("scores", scores, ("B", "classes"))
+    labels = integers("labels", labels, scores.shape[1])
+    check_shape("labels", labels, scores.shape[:1], "one class for each row of scores")
     shifted = scores - scores.max(axis=1, keepdims=True)
     log_P = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return -log_P[np.arange(len(labels)), labels].mean(), (log_P, labels)
@@ -296,13 +323,13 @@ def softmax_loss(scores, labels):
 
 def softmax_loss_backward(dloss, cache):
     """Gradient of `softmax_loss`: dscores = (P - onehot) dloss / B."""
-    log_P, labels = cache
+    (log_P, labels), dloss = cache, one_number("dloss", dloss)
     dscores = np.exp(log_P)
     dscores[np.arange(len(labels)), labels] -= 1
     return dscores * (dloss / len(labels))
 
 
-def textcnn_parameters(rng, V, classes, D=32, K=96, windows=(2, 3, 4), groups=1):
+def textcnn_parameters(V, classes, rng, D=32, K=96, windows=(2, 3, 4), groups=1):
     """A starting point for `textcnn`, float32: K filters of each of three windows."""
     p = {"E": 0.3 * rng.standard_normal((V, D))}
     p["E"][[PADDING, UNSEEN]] = 0.0
@@ -320,26 +347,35 @@ def subsample(x, w, b):
 
     x: (B, C, Y, X), w: (C,), b: (C,). Returns out: (B, C, Y//2, X//2) and a cache.
     """
+    x, w, b = floats(x=x, w=w, b=b)
     mean, cache = avg_pool2d(x, 2)
+    check_shape("w", w, (x.shape[1],), "one for each channel of x")
+    check_shape("b", b, w.shape, "one for each channel of x")
     return w[:, None, None] * mean + b[:, None, None], (mean, w, cache)
 
 
 def subsample_backward(dout, cache):
     """Gradients of `subsample`: dx, dw, db. dout: (B, C, Y//2, X//2)."""
     mean, w, pool_cache = cache
+    dout = floats_like("dout", dout, mean.shape, mean.dtype)
     dx = avg_pool2d_backward(w[:, None, None] * dout, pool_cache)
     return dx, (dout * mean).sum(axis=(0, 2, 3)), dout.sum(axis=(0, 2, 3))
 
 
 def fully_connected(x, w, b):
     """All inputs to all outputs: x w^T + b. x: (B, ...), laid flat; w: (K, inputs)."""
+    x, w, b = floats(x=x, w=w, b=b)
+    check_shape("x", x, ("B", *x.shape[1:]))
     flat = x.reshape(len(x), -1)
+    check_shape("w", w, ("K", flat.shape[1]), "one column for each number of x")
+    check_shape("b", b, (len(w),), "one for each row of w")
     return flat @ w.T + b, (x.shape, flat, w)
 
 
 def fully_connected_backward(dout, cache):
     """Gradients of `fully_connected`: dx, dw, db. dout: (B, K)."""
     shape, flat, w = cache
+    dout = floats_like("dout", dout, (len(flat), len(w)), flat.dtype)
     return (dout @ w).reshape(shape), dout.T @ flat, dout.sum(axis=0)
 
 
@@ -360,7 +396,8 @@ def lenet5(x, p, padding=0):
     x: (B, 1, Y, X); p: "C1.w", "C1.b", … for each layer of LENET5. Returns scores:
     (B, classes), and a cache whose entry `name` begins with the output of that layer.
     """
-    cache = {}
+    x, *values = floats(x=x, **p)
+    p, cache = dict(zip(p, values)), {}
     for name, (layer, _) in LENET5.items():
         options = {"padding": padding} if name in ("C1", "C3") else {}
         x, layer_cache = layer(x, p[f"{name}.w"], p[f"{name}.b"], **options)
@@ -372,7 +409,8 @@ def lenet5(x, p, padding=0):
 
 def lenet5_backward(dscores, cache):
     """Gradients of `lenet5`, a dict with the names of p. dscores: (B, classes)."""
-    dp, dx = {}, dscores
+    out, _ = cache["output"]
+    dp, dx = {}, floats_like("dscores", dscores, out.shape, out.dtype)
     for name, (_, backward) in reversed(LENET5.items()):
         out, layer_cache = cache[name]
         if name != "output":
@@ -399,41 +437,12 @@ def lenet5_parameters(rng, classes=10):
 
 def adam_step(p, dp, memory, rate):
     """One step of Adam on the parameters p, in place. memory: {} before the first."""
+    in_place(**p)
+    rate = one_number("rate", rate)
     memory["steps"] = t = memory.get("steps", 0) + 1
     for name, value in p.items():
+        g = floats_like(name, dp[name], value.shape, value.dtype)
         m, v = memory.get(name, (0.0, 0.0))
-        m, v = 0.9 * m + 0.1 * dp[name], 0.999 * v + 0.001 * dp[name] ** 2
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
         memory[name] = m, v
         value -= rate * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
-
-
-def hold_out(count, rng, share=0.2):
-    """Random indices of the examples to train on, and of the share held out."""
-    order = rng.permutation(count)
-    return order[round(share * count) :], order[: round(share * count)]
-
-
-def similar_lengths(lengths, size, rng):
-    """Indices in batches of at most `size`, like lengths together, in random order."""
-    order = np.lexsort((rng.random(len(lengths)), lengths))
-    batches = np.array_split(order, -(-len(order) // size))
-    return [batches[k] for k in rng.permutation(len(batches))]
-
-
-def train_epoch(network, p, memory, x, labels, batches, rate):
-    """One Adam step a batch. network: (forward, backward). Returns the mean loss."""
-    forward, backward = network
-    losses = []
-    for batch in batches:
-        scores, cache = forward(x[batch], p)
-        loss, loss_cache = softmax_loss(scores, labels[batch])
-        dp = backward(softmax_loss_backward(1.0, loss_cache), cache)
-        adam_step(p, dp, memory, rate)
-        losses.append(loss)
-    return float(np.mean(losses))
-
-
-def classify(forward, p, x, size=128):
-    """The class with the largest score for each example, `size` of them at a time."""
-    parts = [x[i : i + size] for i in range(0, len(x), size)]
-    return np.concatenate([forward(part, p)[0].argmax(axis=1) for part in parts])

@@ -17,16 +17,9 @@ from unrolled.deep_bidirectional import (
     sequence_classifier,
     sequence_classifier_backward,
 )
+from unrolled.experiments.pooling import classify, hold_out, similar_lengths, train_epoch
 from unrolled.language_models import embed, embed_backward
-from unrolled.pooling import (
-    PADDING,
-    character_ids,
-    classify,
-    encode_names,
-    hold_out,
-    similar_lengths,
-    train_epoch,
-)
+from unrolled.pooling import PADDING, character_ids, encode_names
 from unrolled.support import data, study
 from unrolled.unfolding import readout, readout_backward
 

@@ -5,15 +5,8 @@ Columns: seed, epoch (from 1), mean training loss, accuracy on the digits held o
 
 import numpy as np
 
-from unrolled.pooling import (
-    classify,
-    hold_out,
-    lenet5,
-    lenet5_backward,
-    lenet5_parameters,
-    similar_lengths,
-    train_epoch,
-)
+from unrolled.experiments.pooling import classify, hold_out, similar_lengths, train_epoch
+from unrolled.pooling import lenet5, lenet5_backward, lenet5_parameters
 from unrolled.support import data, study
 
 SEEDS, EPOCHS = range(6), 20

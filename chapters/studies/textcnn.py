@@ -7,16 +7,13 @@ Columns: form, seed, epoch (from 1), mean training loss, accuracy on the names h
 
 import numpy as np
 
+from unrolled.experiments.pooling import classify, hold_out, similar_lengths, train_epoch
 from unrolled.pooling import (
     character_ids,
-    classify,
     encode_names,
-    hold_out,
-    similar_lengths,
     textcnn,
     textcnn_backward,
     textcnn_parameters,
-    train_epoch,
 )
 from unrolled.support import data, study
 
@@ -46,7 +43,7 @@ def run(form, seed):
 
     training = dropping if form == "dropout" else forward
     rng = np.random.default_rng(seed)
-    p, memory, rows = textcnn_parameters(rng, ids.max() + 1, 12, **options), {}, []
+    p, memory, rows = textcnn_parameters(ids.max() + 1, 12, rng, **options), {}, []
     for epoch in range(EPOCHS):
         batches = similar_lengths(lengths[train], 64, rng)
         loss = train_epoch(

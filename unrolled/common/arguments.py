@@ -83,6 +83,18 @@ def floats_like(name, value, expected, kind):
     return array if array.itemsize >= kind.itemsize else array.astype(kind)
 
 
+def in_place(**arrays):
+    """Raise ValueError for what cannot be changed in place, such as the parameters of a step."""
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray) or array.dtype not in FLOATS.values():
+            got = getattr(array, "dtype", type(array).__name__)
+            _refuse(name, "an array of floats, which is changed in place,", got)
+        if array.size == 0:
+            _refuse(name, "at least one entry", f"shape {array.shape}")
+        if not array.flags.writeable:
+            _refuse(name, "an array that may be changed", "one that is read-only")
+
+
 def check_shape(name, array, expected, why=""):
     """Raise ValueError unless the array has the shape expected.
 
