@@ -17,7 +17,6 @@ import unrolled
 
 FLOATS = ("float16", "float32", "float64")
 NOT_YET = {
-    "unfolding",
     "language_models",
     "bptt",
     "clipping",

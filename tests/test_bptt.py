@@ -319,7 +319,7 @@ def test_forward_accumulation_checks_what_upstream_returns(rng):
     [
         ({"tokens": np.full((7, 3), 6)}, "tokens: tokens in 0 … 5 expected, got 6"),
         ({"targets": np.zeros((6, 3), int)}, r"targets: shape \(7, 3\) expected"),
-        ({"W_o": np.zeros((6, 5))}, r"W_o: shape \(V, H\) expected"),
+        ({"W_o": np.zeros((6, 5))}, r"W_o: shape \(V, 4\) expected"),
         ({"W_h": np.zeros((4, 5))}, r"W_h: shape \(4, 4\) expected"),
         ({"activation": "cube"}, "activation: one of"),
     ],

@@ -106,7 +106,8 @@ def check_shape(name, array, expected, why=""):
         and all(wanted in (length, str(wanted)) for wanted, length in zip(expected, got))
     ):
         sides = f"({', '.join(map(str, expected))}{',' * (len(expected) == 1)})"
-        _refuse(name, f"shape {sides}" + (f" ({why})" if why else ""), got)
+        because = f" ({why})" if why else ""
+        raise ValueError(f"{name}: shape {sides} expected{because}, got {got}")
 
 
 def one_number(name, value, above=None):
