@@ -7,7 +7,8 @@ from functools import cache
 import nbformat
 
 from unrolled.authoring import notebooks, release
-from unrolled.grading.assign.lab_notebook import EXERCISE, QUESTION, lab_notebook, lab_path, role
+from unrolled.grading.assign.lab_notebook import lab_notebook, lab_path
+from unrolled.grading.assign.roles import EXERCISE, QUESTION, role
 from unrolled.grading.model import Assignment
 
 LAB01 = Assignment(

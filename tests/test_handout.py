@@ -21,6 +21,7 @@ from unrolled.exercises import names
 from unrolled.grading.assign import assignment as assignments
 from unrolled.grading.assign import handout
 from unrolled.grading.assign import lab_notebook as notebook
+from unrolled.grading.assign.roles import role
 from unrolled.grading.model import Assignment, GradingError
 
 SECRET = "nobody-knows-this-secret"
@@ -74,7 +75,7 @@ def test_it_has_the_chosen_exercises_with_their_points(folder):
     nb = nbformat.read(folder / NOTEBOOK, as_version=4)
     nbformat.validate(nb)
     MetadataValidator().validate_nb(nb)
-    kinds = [notebook.role(cell) for cell in nb.cells]
+    kinds = [role(cell) for cell in nb.cells]
     assert [kind for kind in kinds if kind[0]] == [
         ("exercise", "correlate"),
         ("check", "correlate"),
@@ -171,7 +172,7 @@ def test_every_lab_can_be_assigned_whole(lab, tmp_path):
     nb = notebook.lab_notebook(lab)
     selected, practice = notebook.select(nb, given)
     assert practice == []
-    assert [notebook.role(cell) for cell in selected.cells] == list(map(notebook.role, nb.cells))
+    assert [role(cell) for cell in selected.cells] == [role(cell) for cell in nb.cells]
     changed = [
         index
         for index, (one, other) in enumerate(zip(nb.cells, selected.cells, strict=True))
@@ -188,7 +189,7 @@ def test_every_exercise_can_be_assigned_alone(lab, tmp_path):
     for name in given.exercises:
         one = replace(given, exercises={name: 3}, questions={})
         selected, practice = notebook.select(nb, one)
-        roles = [notebook.role(cell) for cell in selected.cells]
+        roles = [role(cell) for cell in selected.cells]
         assert [role for role in roles if role[0]] == [("exercise", name), ("check", name)]
         for cell in selected.cells:
             if cell.cell_type == "code":

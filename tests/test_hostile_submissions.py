@@ -410,6 +410,20 @@ ATTACKS = {
         "say(frames()({'type': 'outcome', 'failure': {'kind': 'timed out'}}))\ntime.sleep(99)",
         CRASHED,
     ),
+    "forges a failure that is none": Attack(
+        "say(frames()({'type': 'outcome', 'failure': ['passed'], 'values': []}))\ntime.sleep(99)",
+        CRASHED,
+    ),
+    "forges a failure of a strange kind": Attack(
+        "say(frames()({'type': 'outcome', 'failure': {'kind': ['a'], 'names': 3}, 'case': {}}))\n"
+        "time.sleep(99)",
+        CRASHED,
+    ),
+    "forges parts of other types": Attack(
+        "say(frames()({'type': 'outcome', 'values': {'a': 1}, 'printed': 3, 'case': [0]}))\n"
+        "time.sleep(99)",
+        CRASHED,
+    ),
     "forges before it is asked": Attack(
         HONEST, PASSED, cell="say(frames()({'type': 'outcome', 'values': [np.zeros(1)] * 6}) * 9)"
     ),

@@ -1,7 +1,4 @@
-"""What the cells of a lab's notebook are for, and a copy of it with some exercises only.
-
-A cell is known by what nbgrader was told of it when the lab was released.
-"""
+"""A lab's notebook, and a copy of it with some exercises only."""
 
 import ast
 import copy
@@ -12,9 +9,9 @@ from nbgrader.utils import compute_checksum
 
 from unrolled.common import scopes
 from unrolled.common.files import ROOT
+from unrolled.grading.assign.roles import EXERCISE, role
 from unrolled.grading.model import GradingError
 
-EXERCISE, CHECK, QUESTION = "exercise", "check", "question"
 HEADING = re.compile(r"^(?=## )", re.MULTILINE)
 LINK = re.compile(r"\[([^\]]+)\]\(\.\./chapters/([\w-]+)\.md(?:#[\w-]*)?\)")
 READY = re.compile(r"""\bready\(["'](\w+)["']\)""")
@@ -34,20 +31,6 @@ def lab_path(lab, root=ROOT):
 def lab_notebook(lab, root=ROOT):
     """The lab as students open it, an nbformat notebook."""
     return nbformat.read(lab_path(lab, root), as_version=4)
-
-
-def role(cell):
-    """(EXERCISE, CHECK or QUESTION; its name) of a cell that counts, else (None, None)."""
-    metadata = cell.get("metadata")
-    told = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    name = told.get("grade_id") if isinstance(told, dict) else None
-    if not isinstance(name, str):
-        return None, None
-    if told.get("grade") and told.get("locked"):
-        return CHECK, name.removeprefix("check-")
-    if told.get("solution"):
-        return (QUESTION if told.get("grade") else EXERCISE), name
-    return None, None
 
 
 def select(nb, assignment, book=None):

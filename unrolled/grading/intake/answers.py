@@ -11,15 +11,15 @@ import re
 import warnings
 from dataclasses import dataclass, field
 
-from IPython.core.inputtransformer2 import TransformerManager
-
 from unrolled.common import scopes
-from unrolled.grading.assign.lab_notebook import CHECK, EXERCISE, QUESTION, role
+from unrolled.grading.assign.roles import CHECK, EXERCISE, QUESTION, role
 from unrolled.grading.intake.reading import LARGEST_CELL
 from unrolled.grading.model import Cell, Ending
 
-DEFINITION = re.compile(r"^(?:async\s+)?def\s+(\w+)\s*\(", re.MULTILINE)
-CELL_MAGIC = re.compile(r"\s*%%(\w+)[^\n]*\n?")
+# Every pattern takes time in proportion to the text, whatever a student wrote.
+DEFINITION = re.compile(r"^(?:async[ \t]++)?def[ \t]++(\w++)[ \t]*+\(", re.MULTILINE)
+CELL_MAGIC = re.compile(r"\s*+%%(\w++)[^\n]*+\n?")
+LINK = re.compile(r"\[([^\[\]]*+)\]\([^()\[\]]*+\)")
 PYTHON_MAGICS = {"time", "timeit", "capture", "prun", "memit"}  # the rest of the cell is Python
 # calls that only show something, whatever they are given
 SHOWS = {"print", "display", "check", "ready", "summary", "help", "len", "type", "show", "plot"}
@@ -28,7 +28,7 @@ SETS = {"seterr", "seed", "setrecursionlimit", "set_default_dtype", "filterwarni
 ACTS_ON_NAMES = {"exec", "setattr", "globals", "delattr"}
 # lines of IPython's own: %timeit f(x), !ls, files = !ls, ?f, f?
 MAGIC = re.compile(
-    r"^([ \t]*+)(?:[%!?].*|\w[\w, ]*+=[ \t]*+[%!].*|[\w.]++\?{1,2}[ \t]*+)$", re.MULTILINE
+    r"^([ \t]*+)(?:[%!?].*+|\w[\w, ]*+=[ \t]*+[%!].*+|[\w.]++\?{1,2}[ \t]*+)$", re.MULTILINE
 )
 LARGEST_WITH_MAGICS, MOST_MAGICS = 20_000, 50  # characters, lines: IPython's own reader is slow
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -136,7 +136,7 @@ def _limit(pieces):
         if total <= MOST_STATEMENTS:
             break
         total -= len(piece.statements)
-        piece.refuse(f"it has {len(piece.statements):,} statements, too many to take apart")
+        piece.refuse(str(_TooMuch(len(piece.statements))))
         piece.readable = False
 
 
@@ -167,6 +167,13 @@ class _Statement:
         )
 
 
+class _TooMuch(Exception):
+    """A cell of more statements than can be taken apart in reasonable time."""
+
+    def __init__(self, count):
+        super().__init__(f"it has {count:,} statements, too many to take apart")
+
+
 def _is_python(source):
     try:
         ast.parse(source)
@@ -191,6 +198,8 @@ class _Piece:
                 warnings.simplefilter("ignore")  # of odd escapes in a student's strings
                 self.source = self._python(source)
                 tree = ast.parse(self.source)
+                if len(tree.body) > MOST_STATEMENTS:
+                    raise _TooMuch(len(tree.body))
                 ast.dump(tree)  # RecursionError here rather than later
                 compile(tree, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)  # not executed
                 self.body = tree.body
@@ -198,6 +207,8 @@ class _Piece:
                 self.statements = [_Statement(node, lines) for node in self.body]
         except SyntaxError as error:
             self.fault = f"line {error.lineno}: {error.msg}"
+        except _TooMuch as much:
+            self.fault, self.readable = str(much), False
         except (ValueError, RuntimeError, MemoryError):  # RecursionError is a RuntimeError
             self.fault = "it is nested too deeply, or holds what is no text"
         if self.fault:
@@ -220,7 +231,9 @@ class _Piece:
             return plain
         if magics > MOST_MAGICS or len(source) > LARGEST_WITH_MAGICS:
             return plain
-        return TransformerManager().transform_cell(source)  # slow, and knows every kind
+        from IPython.core.inputtransformer2 import TransformerManager  # slow to import, too
+
+        return TransformerManager().transform_cell(source)  # knows every kind
 
     def bindings(self, function):
         """[(kind, form)] of what the name is bound to here; kind as `_binding` has it."""
@@ -332,27 +345,7 @@ def _base(node):
 # ------------------------------------------------------------------------------------ answers
 def _find(exercise, function, stub, pieces, notes):
     """The piece that holds the answer, or (Ending, what to tell)."""
-    own, perhaps, untouched, elsewhere = {}, {}, [], []
-    for piece in pieces:
-        bindings = piece.bindings(function)
-        last = [form for kind, form in bindings if kind == OWN][-1:]
-        if last == [stub]:
-            untouched.append(piece)
-        elif last:
-            own.setdefault(last[0], []).append(piece)
-            if len([kind for kind, _ in bindings if kind == OWN]) > 1:
-                notes.append(
-                    f"{exercise}: cell {piece.number} defines `{function}` more than once; the "
-                    "last definition counts, as when the cell is run."
-                )
-        elif bindings:
-            target = perhaps if bindings[-1][0] == PERHAPS else None
-            if target is None:
-                elsewhere.append(piece)
-            else:
-                target.setdefault(bindings[-1][1], []).append(piece)
-        elif any(function in one.bound for one in piece.statements):
-            elsewhere.append(piece)
+    own, perhaps, untouched, elsewhere = _candidates(function, stub, pieces)
     broken = [
         piece
         for piece in pieces
@@ -371,27 +364,55 @@ def _find(exercise, function, stub, pieces, notes):
         return _nothing(exercise, function, pieces, broken, untouched)
     (same,) = found.values()
     piece = next((one for one in same if one.name == exercise), same[0])
+    says = _about(function, piece, same, own, untouched, broken, elsewhere)
+    notes += [f"{exercise}: {one}" for one in says]
+    return piece
+
+
+def _candidates(function, stub, pieces):
+    """The pieces that give the function a value: {form: pieces} of definitions and of what may be
+    one, the pieces in which it is as handed out, and those that use its name for something else."""
+    own, perhaps, untouched, elsewhere = {}, {}, [], []
+    for piece in pieces:
+        bindings = piece.bindings(function)
+        last = [form for kind, form in bindings if kind == OWN][-1:]
+        if last == [stub]:
+            untouched.append(piece)
+        elif last:
+            own.setdefault(last[0], []).append(piece)
+        elif bindings and bindings[-1][0] == PERHAPS:
+            perhaps.setdefault(bindings[-1][1], []).append(piece)
+        elif bindings or any(function in one.bound for one in piece.statements):
+            elsewhere.append(piece)
+    return own, perhaps, untouched, elsewhere
+
+
+def _about(function, piece, same, own, untouched, broken, elsewhere):
+    """Sentences on how the answer in `piece` was found."""
+    for one in (one for pieces in own.values() for one in pieces):
+        if len([kind for kind, _ in one.bindings(function) if kind == OWN]) > 1:
+            yield (
+                f"cell {one.number} defines `{function}` more than once; the last definition "
+                "counts, as when the cell is run."
+            )
     if len(same) > 1:
-        notes.append(
-            f"{exercise}: cells {_listed(one.number for one in same)} define `{function}` alike."
-        )
+        yield f"cells {_listed(one.number for one in same)} define `{function}` alike."
     if untouched:
-        notes.append(
-            f"{exercise}: the answer is in cell {piece.number}; cell {untouched[0].number} is as "
-            "it was handed out."
+        yield (
+            f"the answer is in cell {piece.number}; cell {untouched[0].number} is as it was handed "
+            "out."
         )
     for other in broken:
-        notes.append(
-            f"{exercise}: cell {other.number} is not valid Python and was left out "
-            f"({other.fault}); the answer is in cell {piece.number}."
+        yield (
+            f"cell {other.number} is not valid Python and was left out ({other.fault}); the answer "
+            f"is in cell {piece.number}."
         )
     for other in elsewhere:
         if other is not piece:
-            notes.append(
-                f"{exercise}: cell {other.number} gives `{function}` another value; the function "
-                f"in cell {piece.number} is graded."
+            yield (
+                f"cell {other.number} gives `{function}` another value; the function in cell "
+                f"{piece.number} is graded."
             )
-    return piece
 
 
 def _nothing(exercise, function, pieces, broken, untouched):
@@ -651,7 +672,7 @@ def _following(raw, index, handout, stop):
 
 def _plain(text):
     """A text as compared: without its links, which a hand-out may change, and its spacing."""
-    return " ".join(re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text).split())
+    return " ".join(LINK.sub(r"\1", text).split())
 
 
 def _listed(numbers):

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from unrolled.grading.assign.lab_notebook import lab_notebook, select
-from unrolled.grading.intake import answers, archives, reading
+from unrolled.grading.intake import answers, archives
+from unrolled.grading.intake.readers import Readers
 from unrolled.grading.intake.reading import LARGEST_FILE, Unreadable
 from unrolled.grading.intake.system import NOBODY, Owner, all_systems, student_id, unwrapped
 from unrolled.grading.intake.systems.folder import NOTEBOOK
@@ -51,10 +52,12 @@ def collect(path, assignment, nb=None):
     found = {}
     for one in _students(path):
         found.setdefault(one.student, []).append(one)
-    submissions = [
-        _submission(student, sorted(files, key=lambda one: (one.size, str(one.file))), handout)
-        for student, files in found.items()
-    ]
+    with Readers(handout) as readers:
+        begun = [
+            _begun(student, sorted(files, key=lambda one: (one.size, str(one.file))), readers)
+            for student, files in found.items()
+        ]
+        submissions = [_submission(*one, handout) for one in begun]
     if not submissions:
         raise GradingError(
             f"{path}: no notebook in it; give a folder of notebooks, one for each student, or the "
@@ -88,7 +91,9 @@ def _last_attempt(files):
 
 
 # ------------------------------------------------------------------------------------ one student
-def _submission(student, files, handout):
+def _begun(student, files, readers):
+    """(a Submission without what is in the files, what of them is being read, notes): the read are
+    (Found, digest, a function that waits for what was taken and a problem)."""
     files, notes = _last_attempt(files)
     late = {one.owner.late for one in files}
     blank = Submission(
@@ -106,10 +111,16 @@ def _submission(student, files, handout):
     if not notebooks:
         names = ", ".join(_shown(one.name) for one in files[:3])
         problem = next((one.problem for one in files if one.problem), None)
-        return _refused(blank, problem or f"no notebook was handed in, but {names}", handout)
+        return replace(blank, problem=problem or f"no notebook was handed in, but {names}"), [], []
+    return blank, [(one, *_read(one, readers)) for one in notebooks], notes
+
+
+def _submission(blank, begun, notes, handout):
+    if blank.problem:
+        return _refused(blank, blank.problem, handout)
     read = {}
-    for one in notebooks:
-        digest, taken, problem = _read(one, handout)
+    for one, digest, result in begun:
+        taken, problem = result()
         known = read.get(digest)
         if known is None or not digest:
             read[digest or f"{len(read)}"] = (one, taken, problem)
@@ -167,30 +178,20 @@ def _decided(blank, read, notes, handout):
     )
 
 
-def _read(one, handout):
-    """(digest of the file, what was taken from it or None, problem or None)."""
+def _read(one, readers):
+    """(digest of the file, a function that gives what was taken from it or None, and a problem)."""
     if one.problem:
-        return "", None, one.problem
+        return "", lambda: (None, one.problem)
     if one.size > LARGEST_FILE:
         size = f"{one.size / 2**20:,.0f} MB; at most {LARGEST_FILE / 2**20:,.0f} MB are read"
-        return "", None, f"it has {size}: clear the outputs and hand it in again"
+        problem = f"it has {size}: clear the outputs and hand it in again"
+        return "", lambda: (None, problem)
     try:
         data = one.read()
-    except Unreadable as problem:
-        return "", None, str(problem)
-    digest = hashlib.sha256(data).hexdigest()
-    try:
-        raw, notes = reading.cells(data)
-    except Unreadable as problem:
-        return digest, None, str(problem)
-    finally:
-        del data
-    try:
-        taken = answers.take(raw, handout)
-    except Exception as error:  # a fault of ours, and then no other student's
-        return digest, None, f"it could not be taken apart ({type(error).__name__})"
-    taken.notes[:0] = notes
-    return digest, taken, None
+    except Unreadable as error:
+        problem = str(error)
+        return "", lambda: (None, problem)
+    return hashlib.sha256(data).hexdigest(), readers.read(data).result
 
 
 def _refused(blank, problem, handout):

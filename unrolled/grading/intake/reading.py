@@ -17,8 +17,9 @@ SLIM_FROM = 2**20  # bytes; a smaller file is parsed as it is
 
 # What grading never looks at, and what makes a notebook large.
 SKIPPED = {b'"outputs"', b'"attachments"', b'"widgets"'}
-TOKEN = re.compile(rb'[\[\]{}]|"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-COLON = re.compile(rb"\s*:\s*")
+# a string that does not end goes to the end of the file, so that it is looked at once
+TOKEN = re.compile(rb'[\[\]{}]|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+COLON = re.compile(rb"\s*+:\s*+")
 BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),

@@ -14,6 +14,7 @@ from unrolled.grading.assign.seeds import SEEDS, seeds
 from unrolled.grading.judge.scoring import ended, mark
 from unrolled.grading.model import Assignment, Ending, GradingError, Result, Submission
 from unrolled.grading.run import executors, sandbox
+from unrolled.grading.run.sandbox import Stop
 from unrolled.grading.run.session import Session
 from unrolled.grading.store import gradebook, record, results
 from unrolled.grading.store.fingerprint import fingerprint
@@ -171,7 +172,12 @@ def _examined(session, exercise, points, drawn, limits, lines):
     seconds = memory = 0.0
     made = None
     for cases in drawn:
-        outcome = session.run(exercise.name, cases, exercise.time_limit * limits.time_factor)
+        try:
+            outcome = session.run(exercise.name, cases, exercise.time_limit * limits.time_factor)
+        except GradingError:
+            raise
+        except Exception as error:  # whatever was handed back costs this exercise alone
+            outcome = Stop(Ending.CRASHED, "What it handed back is no result.", repr(error))
         seconds += session.measured.seconds
         memory = max(memory, session.measured.memory_mb)
         try:

@@ -40,7 +40,7 @@ class Process:
     def __init__(self, command, environment, output_mb, folder=None, info=None):
         self.output_mb = output_mb
         self.seconds = self.peak_mb = 0.0
-        self.buffer, self.sending = bytearray(), memoryview(b"")
+        self.buffer, self.sending = bytearray(), []
         self.pid = self.first = None
         self.info, *passed = info or (None,)
         try:
@@ -66,14 +66,15 @@ class Process:
         os.set_blocking(self.process.stdout.fileno(), False)
 
     # ---------------------------------------------------------------------- messages
-    def ask(self, message, seconds):
+    def ask(self, message, seconds, data=None):
         """The next message after sending one (None: only wait), or a Stop.
 
         seconds: of computing; waiting may take longer. After a Stop the process is closed.
+        data:    bytes that are sent after the message, as they are
         """
-        if message is not None:
-            data = wire.pack(message)
-            self.sending = memoryview(wire.LENGTH.pack(len(data)) + data)
+        for frame in (message if message is None else wire.pack(message), data):
+            if frame is not None:
+                self.sending += [memoryview(wire.LENGTH.pack(len(frame))), memoryview(frame)]
         used, clock = self._cpu(), _Clock(self, seconds)
         frame = self._exchanged(clock)
         self.seconds = max(0.0, self._cpu() - used)
@@ -142,12 +143,15 @@ class Process:
 
     def _send(self):
         try:
-            done = os.write(self.process.stdin.fileno(), self.sending[: 1 << 16])
+            done = os.write(self.process.stdin.fileno(), self.sending[0][: 1 << 16])
         except BlockingIOError:
             return
         except BrokenPipeError:
-            done = len(self.sending)  # its end is seen by reading
-        self.sending = self.sending[done:]
+            self.sending.clear()  # its end is seen by reading
+            return
+        self.sending[0] = self.sending[0][done:]
+        if not self.sending[0]:
+            del self.sending[0]
 
     def _ended(self):
         """The output is closed: the process has ended, or only pretends to."""

@@ -48,8 +48,11 @@ class Channel:
         self.no_memory = self._frame({"type": "memory"})
 
     def receive(self):
+        return self.unpack(self.receive_bytes())
+
+    def receive_bytes(self):
         (size,) = self.length.unpack(self._exactly(self.length.size))
-        return self.unpack(self._exactly(size))
+        return self._exactly(size)
 
     def send(self, message):
         try:

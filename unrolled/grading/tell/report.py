@@ -6,7 +6,8 @@ from pathlib import Path
 
 from unrolled.common.files import write_atomically, write_bytes_atomically
 from unrolled.grading.assign.handout import due_in_words
-from unrolled.grading.assign.lab_notebook import EXERCISE, lab_notebook, role
+from unrolled.grading.assign.lab_notebook import lab_notebook
+from unrolled.grading.assign.roles import EXERCISE, role
 from unrolled.grading.intake.collect import LOOKS_ALIKE
 from unrolled.grading.intake.system import Returned, all_systems
 from unrolled.grading.model import Ending, GradingError
