@@ -12,7 +12,7 @@ PATTERN = re.compile(
     re.DOTALL,
 )
 RECEIPT = re.compile(r"(?P<name>.+)\.txt", re.DOTALL)
-ITEM = re.compile(r"(?P<title>.+?)\s*\[[^\[\]]*\]\s*\|\s*\d+", re.DOTALL)
+ITEM = re.compile(r"(?P<title>.*\S)\s*+\[[^\[\]]*+\]\s*+\|\s*+\d++", re.DOTALL)
 
 
 class Blackboard(System):

@@ -19,7 +19,7 @@ PATTERN = re.compile(
     r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_(?P<kind>[a-z]+)(?:_(?P<file>.*))?", re.DOTALL
 )
 # "Participant 12345", in whatever language: words, then a number.
-PARTICIPANT = re.compile(r"(?P<word>[^\d]*?)\s*(?P<id>\d+)", re.DOTALL)
+PARTICIPANT = re.compile(r"(?P<word>(?:\D*[^\d\s])?)\s*+(?P<id>\d++)", re.DOTALL)
 NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 NAMES = ("Full name", "Vollständiger Name", "Nom complet", "Nombre completo", "Nome completo")
 NAMES += ("Volledige naam", "Nome e cognome", "Fullt navn", "Fullständigt namn", "Koko nimi")
