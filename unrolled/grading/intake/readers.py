@@ -52,8 +52,8 @@ class Readers:
 
     def _read(self, data):
         seconds = SECONDS + SECONDS_PER_MB * len(data) / 2**20
-        for _ in range(TRIES):
-            reply = self._asked(data, seconds)
+        for number in range(TRIES):
+            reply = self._asked(data, seconds, fresh=number > 0)
             if not isinstance(reply, Stop) or reply.ending is not Ending.CRASHED:
                 break
         if isinstance(reply, Stop):
@@ -66,9 +66,9 @@ class Readers:
         }
         return None, says.get(reply["type"], reply.get("says"))
 
-    def _asked(self, data, seconds):
-        """What a process says to a file, or a Stop."""
-        process = self._process()
+    def _asked(self, data, seconds, fresh):
+        """What a process says to a file, or a Stop; `fresh`: one that has not read before."""
+        process = _started() if fresh else self._waiting() or _started()
         handout = None if process.knows is self.handout else self.handout
         reply = process.ask({"handout": handout}, seconds, data)
         if isinstance(reply, Stop):
@@ -81,27 +81,29 @@ class Readers:
             _idle.append(process)
         return reply
 
-    def _process(self):
-        """A process that waits, the one that knows the hand-out first, or a new one."""
+    def _waiting(self):
+        """A process that waits, if possible one that knows the hand-out; None where none does."""
         with _changing:
             _idle.sort(key=lambda one: one.knows is self.handout)
-            if _idle:
-                return _idle.pop()
-        limits = {"memory": MEMORY_MB << 20, "file": 0, "seconds": 24 * 3600}
-        paths = [str(ROOT), *(path for path in sys.path if path)]
-        given = json.dumps({"limits": limits, "paths": paths})
-        process = Process([sys.executable, "-I", "-B", str(SCRIPT), given], ENVIRONMENT, OUTPUT_MB)
-        process.knows = None
-        reply = process.ask(None, START)
-        if isinstance(reply, Stop):
-            raise GradingError(f"the process that reads notebooks does not start: {reply.says}")
-        return process
+            return _idle.pop() if _idle else None
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
         self.pool.shutdown(cancel_futures=True)
+
+
+def _started():
+    limits = {"memory": MEMORY_MB << 20, "file": 0, "seconds": 24 * 3600}
+    paths = [str(ROOT), *(path for path in sys.path if path)]
+    given = json.dumps({"limits": limits, "paths": paths})
+    process = Process([sys.executable, "-I", "-B", str(SCRIPT), given], ENVIRONMENT, OUTPUT_MB)
+    process.knows = None
+    reply = process.ask(None, START)
+    if isinstance(reply, Stop):
+        raise GradingError(f"the process that reads notebooks does not start: {reply.says}")
+    return process
 
 
 @atexit.register
