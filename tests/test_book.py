@@ -88,6 +88,11 @@ def page(tree, name, site="html"):
     return (tree / "_build" / site / f"{name}.html").read_text("utf-8")
 
 
+def written(tree):
+    """{file of what was built: when it was written}."""
+    return {path: path.stat().st_mtime_ns for path in (tree / "_build").rglob("*")}
+
+
 def fails(tree, capsys, edition="learner"):
     """Build a book that must fail; what it says on stderr."""
     capsys.readouterr()
@@ -103,11 +108,11 @@ def test_each_notebook_is_executed_once_and_only_after_what_it_uses_changed(tree
     assert "the answer is 1" in page(tree, "chapters/01_first")
 
     capsys.readouterr()
-    start = time.perf_counter()
+    before = written(tree)
     book.build(root=tree)
-    assert time.perf_counter() - start < 1
     assert "nothing to do" in capsys.readouterr().out
     assert executed(tree) == []
+    assert written(tree) == before
 
     write(tree, "unrolled/second.py", "def answer():\n    return 'renewed'\n")
     book.build(root=tree)
@@ -280,7 +285,7 @@ def test_an_interrupt_leaves_no_kernel_behind(tree):
         tree,
         "chapters/01_first.md",
         "\n```{code-cell} ipython3\nimport os, time\n"
-        "open('../kernel', 'w').write(str(os.getpid()))\ntime.sleep(60)\n```\n",
+        "open('../kernel', 'w').write(str(os.getpid()))\ntime.sleep(600)\n```\n",
     )
     build = (
         "import signal; from unrolled.authoring.book import build; "
@@ -296,10 +301,10 @@ def test_an_interrupt_leaves_no_kernel_behind(tree):
         start_new_session=True,
     )
     kernel = tree / "kernel"
-    wait_until(lambda: kernel.exists() and kernel.read_text(), 30)
+    wait_until(lambda: kernel.exists() and kernel.read_text(), 120)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=20) != 0
-    wait_until(lambda: not alive(int(kernel.read_text())), 5)
+    assert process.wait(timeout=120) != 0
+    wait_until(lambda: not alive(int(kernel.read_text())), 60)
 
 
 def wait_until(true, seconds):

