@@ -9,7 +9,7 @@ import pytest
 
 from unrolled import exercises
 from unrolled.grading.assign import assignment
-from unrolled.grading.model import GradingError, Limits
+from unrolled.grading.model import GradingError, Late, Limits
 
 SECRET = "secret: correct horse battery staple\n"
 
@@ -64,7 +64,14 @@ def test_a_new_file_can_be_loaded_and_its_secret_is_fresh(load):
 
 
 def test_an_assignment_comes_back_from_a_record_without_its_secret(load):
-    found = load("lab: lab01\nlimits: {memory_mb: 9}\n" + SECRET)
+    found = load(
+        "lab: lab01\nlimits: {memory_mb: 9}\ndue: 2027-01-31T12:00Z\nattempts: best\n"
+        "late: {points_per_day: 1.5, at_most: 4}\nextensions: {ada: 2027-02-03T12:00Z}\n"
+        "handed_in: {7: 2027-02-03T12:00Z}\ngroups: {team1: [ada, 7]}\n" + SECRET
+    )
+    assert found.late == Late(1.5, 4)
+    assert found.groups == {"team1": ("ada", "7")}
+    assert found.handed_in == {"7": "2027-02-03T12:00Z"}
     again = assignment.from_record(json.loads(json.dumps(asdict(found))))
     assert again == replace(found, secret="")
 
@@ -105,6 +112,22 @@ def test_an_assignment_comes_back_from_a_record_without_its_secret(load):
         ("lab: lab01\nname: a/b\n" + SECRET, "line 2: the name 'a/b' has to be of letters"),
         ("lab: lab01\nlimits: {memory: 3}\n" + SECRET, "unknown limit `memory`; did you mean"),
         ("lab: lab01\nlimits: {memory_mb: 0}\n" + SECRET, "`memory_mb` is 0; write a whole"),
+        ("lab: lab01\nlate: {points_per_day: 2}\ndue: 2027-01-31T12:00Z\n" + SECRET, "needs both"),
+        (
+            "lab: lab01\nlate: {points_per_day: 2, at_most: x}\n" + SECRET,
+            "line 2: `at_most` is 'x'; write a number greater than 0",
+        ),
+        ("lab: lab01\nlate: {per_day: 2, at_most: 1}\n" + SECRET, "unknown key `per_day`; did you"),
+        (
+            "lab: lab01\nlate: {points_per_day: 2, at_most: 1}\n" + SECRET,
+            "needs a date: give `due`",
+        ),
+        ("lab: lab01\nextensions:\n  ada: soon\n" + SECRET, "line 3: `ada` is 'soon'; write date"),
+        ("lab: lab01\nextensions:\n  ada:\n" + SECRET, "line 3: `ada` is 'nothing'"),
+        ("lab: lab01\nhanded_in: [ada]\n" + SECRET, "line 2: `handed_in` has to be lines of"),
+        ("lab: lab01\nattempts: first\n" + SECRET, "`attempts` is 'first'; write latest or best"),
+        ("lab: lab01\ngroups: {a: ada}\n" + SECRET, "line 2: a has to be a list of students"),
+        ("lab: lab01\ngroups: {a: [x], b: [x]}\n" + SECRET, "x is in a and in b"),
         ("lab: lab01\nlimits: 5\n" + SECRET, "line 2: `limits` has to be lines"),
     ],
 )

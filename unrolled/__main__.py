@@ -90,9 +90,13 @@ def assign(assignment, out, new, nbgrader, force, book):
 def _collected(assignment, submissions):
     from unrolled.grading.assign import assignment as assignments
     from unrolled.grading.intake import collect as intake
+    from unrolled.grading.intake import policies
 
     read = assignments.load(assignment)
-    return read, intake.collect(submissions, read)
+    found = intake.collect(submissions, read)
+    for sentence in policies.unknown(found, read):
+        click.echo(f"note: {sentence}", err=True)
+    return read, found
 
 
 @main.command()

@@ -40,8 +40,26 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Late:
+    """What lateness costs: points for each day that has begun, and never more than `at_most`."""
+
+    points_per_day: float
+    at_most: float
+
+    def off(self, days):
+        """Points that are taken off for so many days."""
+        return min(self.at_most, self.points_per_day * days)
+
+
+@dataclass(frozen=True)
 class Assignment:
-    """What was assigned: exercises of a lab with points, and the secret of the graded cases."""
+    """What was assigned: exercises of a lab with points, and the secret of the graded cases.
+
+    extensions: {student: a later date that is theirs}
+    handed_in:  {student: when}, for what the download does not tell
+    attempts:   "latest" or "best", which of several counts
+    groups:     {group: its students}, who hand in one notebook together
+    """
 
     name: str
     lab: str  # "lab01"
@@ -51,6 +69,11 @@ class Assignment:
     due: str | None = None  # ISO 8601, with a time zone
     variants: bool = False  # each student has cases of their own
     limits: Limits = Limits()
+    extensions: dict[str, str] = field(default_factory=dict)
+    handed_in: dict[str, str] = field(default_factory=dict)
+    late: Late | None = None
+    attempts: str = "latest"
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,7 +116,11 @@ class Submission:
     doubts:   {exercise: why a person has to look if it does not pass}, as where two cells define a
               helper differently and only the later one can hold
     problem:  why the whole file cannot be read; then every exercise is MISSING, and says so
-    late:     True when the download tells a time after the due date, None when it tells none
+    late:     True when it came after the student's due date, None when that is not known
+    days_late: days that had begun by then, None when that is not known
+    handed_in: when, in ISO 8601, as far as the download tells
+    group:    of the students who handed it in together, "" for one alone
+    earlier:  attempts before this one, where the best counts
     """
 
     student: str
@@ -106,7 +133,11 @@ class Submission:
     notes: tuple[str, ...] = ()  # what was mended on the way: renamed, reordered, duplicated cells
     problem: str | None = None
     late: bool | None = None
+    days_late: int | None = None
+    handed_in: str | None = None
+    group: str = ""
     person: Person = Person()
+    earlier: tuple["Submission", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,3 +168,4 @@ class Result:
     sandbox: str = "bubblewrap"  # or "limits only"
     late: bool | None = None
     fingerprint: tuple[int, ...] = ()  # of the code, for near-identical submissions
+    days_late: int | None = None  # days that had begun after the due date

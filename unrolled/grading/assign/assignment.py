@@ -10,12 +10,13 @@ from textwrap import dedent
 import yaml
 
 from unrolled import exercises
-from unrolled.grading.model import Assignment, GradingError, Limits
+from unrolled.grading.model import Assignment, GradingError, Late, Limits
 
 KEYS = (
     *("lab", "name", "exercises", "questions", "due", "secret", "secret_file", "variants"),
-    "limits",
+    *("limits", "extensions", "handed_in", "late", "attempts", "groups"),
 )
+ATTEMPTS = ("latest", "best")
 SECRET_LENGTH = 16  # characters; `new` writes 32
 NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
@@ -100,9 +101,14 @@ def load(path):
         exercises=chosen,
         questions=asked,
         secret=_secret(file),
-        due=_due(file),
+        due=_time(file, ("due",), file.values.get("due")),
         variants=variants,
         limits=_limits(file),
+        extensions=_times(file, "extensions"),
+        handed_in=_times(file, "handed_in"),
+        late=_late(file),
+        attempts=_attempts(file),
+        groups=_groups(file),
     )
 
 
@@ -130,6 +136,15 @@ def new(lab, now=None):
 
         # true: every student is graded on cases of their own.
         variants: false
+
+        # latest or best: which of several attempts counts, where the learning system tells them
+        # apart.
+        attempts: latest
+
+        # More that can be said, without the signs before it:
+        # late: {{points_per_day: 2, at_most: 6}}
+        # extensions: {{ada: {due}}}
+        # groups: {{team1: [ada, bert]}}
         """
     return dedent(text).format(
         lab=lab,
@@ -147,7 +162,10 @@ def from_record(told):
         key: {name: told[key][name] for name in entries if name in told[key]}
         for key, entries in (("exercises", known.exercises), ("questions", known.questions))
     }
-    return Assignment(**told | ordered | {"limits": Limits(**told["limits"]), "secret": ""})
+    late = told["late"] and Late(**told["late"])
+    groups = {name: tuple(students) for name, students in told["groups"].items()}
+    plain = {"limits": Limits(**told["limits"]), "late": late, "groups": groups, "secret": ""}
+    return Assignment(**told | ordered | plain)
 
 
 def _meant(name, known):
@@ -221,19 +239,75 @@ def _secret(file):
     return secret
 
 
-def _due(file):
-    due = file.values.get("due")
-    if due is None:
+def _time(file, place, value):
+    """A date, time and zone as it was written, or None; GradingError where it is something else."""
+    if value is None:
         return None
     try:
-        zone = datetime.fromisoformat(due).tzinfo
+        zone = datetime.fromisoformat(value).tzinfo
     except (TypeError, ValueError):
         zone = None
     if zone is None:
         raise file.error(
-            "due", f"`due` is {due!r}; write date, time and zone, as 2027-01-31T23:59:00+01:00"
+            place,
+            f"`{place[-1]}` is {value!r}; write date, time and zone, as 2027-01-31T23:59:00+01:00",
         )
-    return due
+    return value
+
+
+def _mapping(file, key, what):
+    given = file.values.get(key) or {}
+    if not isinstance(given, dict):
+        raise file.error(key, f"`{key}` has to be lines of `{what}`")
+    return {str(name): value for name, value in given.items()}
+
+
+def _times(file, key):
+    """{student: time}."""
+    given = _mapping(file, key, "student: date, time and zone")
+    return {
+        name: _time(file, (key, name), "nothing" if value is None else value)
+        for name, value in given.items()
+    }
+
+
+def _late(file):
+    if file.values.get("late") is None:
+        return None
+    given = _mapping(file, "late", "points_per_day: number, at_most: number")
+    known = [field.name for field in fields(Late)]
+    for name, value in given.items():
+        if name not in known:
+            raise file.error(("late", name), f"unknown key `{name}`{_meant(name, known)}")
+        if type(value) not in (int, float) or not 0 < value < float("inf"):
+            raise file.error(
+                ("late", name), f"`{name}` is {value!r}; write a number greater than 0"
+            )
+    if {*given} != {*known}:
+        raise file.error("late", f"`late` needs both {' and '.join(known)}")
+    if file.values.get("due") is None:
+        raise file.error("late", "`late` needs a date: give `due`")
+    return Late(**given)
+
+
+def _attempts(file):
+    given = file.values.get("attempts", ATTEMPTS[0])
+    if given not in ATTEMPTS:
+        raise file.error("attempts", f"`attempts` is {given!r}; write {' or '.join(ATTEMPTS)}")
+    return given
+
+
+def _groups(file):
+    """{group: its students}, each in one group only."""
+    found, of = {}, {}
+    for group, students in _mapping(file, "groups", "group: [student, student]").items():
+        if not isinstance(students, list) or not students:
+            raise file.error(("groups", group), f"{group} has to be a list of students")
+        found[group] = tuple(map(str, students))
+        for student in found[group]:
+            if of.setdefault(student, group) != group:
+                raise file.error(("groups", group), f"{student} is in {of[student]} and in {group}")
+    return found
 
 
 def _limits(file):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from unrolled.grading.assign.lab_notebook import lab_notebook, select
-from unrolled.grading.intake import answers, archives
+from unrolled.grading.intake import answers, archives, policies
 from unrolled.grading.intake.readers import Readers
 from unrolled.grading.intake.reading import LARGEST_FILE, Unreadable
 from unrolled.grading.intake.system import NOBODY, Owner, all_systems, student_id, unwrapped
@@ -53,17 +53,22 @@ def collect(path, assignment, nb=None):
     for one in _students(path):
         found.setdefault(one.student, []).append(one)
     with Readers(handout) as readers:
-        begun = [
-            _begun(student, sorted(files, key=lambda one: (one.size, str(one.file))), readers)
-            for student, files in found.items()
+        begun = []
+        for student, files in found.items():
+            attempts = _attempts(files)
+            counting = attempts if assignment.attempts == "best" else attempts[-1:]
+            read = [_begun(student, files, readers) for files in counting]
+            begun.append((read, len(attempts)))
+        submissions = [
+            _last([_submission(*one, handout) for one in read], attempts, assignment.attempts)
+            for read, attempts in begun
         ]
-        submissions = [_submission(*one, handout) for one in begun]
     if not submissions:
         raise GradingError(
             f"{path}: no notebook in it; give a folder of notebooks, one for each student, or the "
             "archive that your learning system offers for download"
         )
-    return _alike(sorted(submissions, key=lambda one: one.student))
+    return _alike(policies.applied(submissions, assignment))
 
 
 def _students(path):
@@ -81,26 +86,38 @@ def _students(path):
             yield Found(student, owner, file, owner.file, entry.size, entry.read, entry.problem)
 
 
-def _last_attempt(files):
-    """The files of the last attempt, and notes on those before."""
-    attempts = {one.owner.attempt for one in files}
-    kept = [one for one in files if one.owner.attempt == max(attempts)]
-    if len(attempts) == 1:
-        return kept, []
-    return kept, [f"Handed in {len(attempts)} times; the last counts."]
+def _attempts(files):
+    """The files of each attempt, the last at the end, the small ones of each first."""
+    found = {}
+    for one in sorted(files, key=lambda one: (one.owner.attempt, one.size, str(one.file))):
+        found.setdefault(one.owner.attempt, []).append(one)
+    return list(found.values())
+
+
+def _last(read, attempts, counts):
+    """The Submission of the last attempt, with those before it that may count."""
+    *earlier, last = read
+    if attempts == 1:
+        return last
+    note = f"Handed in {attempts} times; the {'best' if counts == 'best' else 'last'} counts."
+    return replace(last, earlier=tuple(earlier), notes=(note, *last.notes))
 
 
 # ------------------------------------------------------------------------------------ one student
 def _begun(student, files, readers):
     """(a Submission without what is in the files, what of them is being read, notes): the read are
     (Found, digest, a function that waits for what was taken and a problem)."""
-    files, notes = _last_attempt(files)
+    notes = []
     late = {one.owner.late for one in files}
+    times = [one.owner.when for one in files if one.owner.when is not None]
+    together = next((one.owner.person.returns for one in files if one.owner.others), "")
     blank = Submission(
         student,
         files[0].file,
         "",
         late=True if True in late else (False if late == {False} else None),
+        handed_in=max(times).isoformat() if times else None,
+        group=together,
         person=_person(student, files),
     )
     given = [one for one in files if not one.owner.beside]

@@ -20,6 +20,7 @@ from unrolled.grading.store import gradebook, record, results
 from unrolled.grading.store.fingerprint import fingerprint
 from unrolled.support.progress import Progress
 
+POLICIES = ("due", "extensions", "handed_in", "groups")
 FORMAT = 1  # of what is stored; another one is graded again
 
 
@@ -118,14 +119,34 @@ def _key(assignment, submission):
     """Tells whether a stored result is still the result of this."""
     assigned = asdict(assignment)
     assigned["secret"] = record.secret_digest(assignment.secret)
+    for policy in POLICIES:  # they change no verdict, but for which attempt counts
+        del assigned[policy]
     handed = asdict(submission)
-    del handed["file"]  # where it lies does not matter
+    for one in (handed, *handed["earlier"]):
+        del one["file"]  # where it lies does not matter
     whole = [FORMAT, SEEDS, assigned, handed, record.code_digest()]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
 # --------------------------------------------------------------------------- one submission
 def examined(job, submission):
+    """The Result of the attempt that counts: of the only one, or of the best, late points off."""
+    *earlier, last = [_examined_safely(job, one) for one in (*submission.earlier, submission)]
+    if not earlier:
+        return last
+    best = max((last, *reversed(earlier)), key=partial(_worth, job.assignment))
+    number = [*earlier, last].index(best) + 1
+    note = f"Attempt {number} of {len(earlier) + 1} counts."
+    return replace(best, notes=(*last.notes[:1], note, *best.notes[best is last :]))
+
+
+def _worth(assignment, result):
+    """Points that are certain, less what lateness takes."""
+    off = assignment.late.off(result.days_late or 0) if assignment.late and result.late else 0
+    return sum(mark.score or 0 for mark in result.marks) - off
+
+
+def _examined_safely(job, submission):
     """`examine`, in which a fault of ours costs nobody a mark, and nobody else theirs."""
     try:
         return examine(job, submission)
@@ -158,7 +179,7 @@ def examine(job, submission: Submission):
                 marks.append(ended(name, points, Ending.MISSING, says))
                 continue
             exercise = lab.exercises[name]
-            drawn = seeds(assignment, name, submission.student)
+            drawn = seeds(assignment, name, submission.group or submission.student)
             cases = [_cases(assignment.lab, name, seed) for seed in drawn]
             made = _examined(session, exercise, points, cases, assignment.limits, lines)
             if made.ending is not Ending.PASSED and name in submission.doubts:
@@ -225,6 +246,7 @@ def _result(submission, marks):
         notes=tuple(submission.notes),
         sandbox=sandbox.kind(),
         late=submission.late,
+        days_late=submission.days_late,
         fingerprint=fingerprint(cell.source for cell in submission.cells if cell.exercise),
     )
 

@@ -12,6 +12,7 @@ from unrolled.grading.store import results
 INTAKE = "intake.json"
 BY_HAND = "by-hand.json"
 TO_BE_MARKED = "to be marked"
+LATENESS = "lateness"
 EVERYTHING = "everything"  # all exercises and questions of one student
 
 
@@ -37,6 +38,7 @@ class Gradebook:
     results: tuple[Result, ...]  # by student
     files: dict  # {student: the file as it was found}
     persons: dict  # {student: the Person that the download tells of}
+    groups: dict  # {student: the group that handed in together, "" for one alone}
     by_hand: dict  # {(student, question or exercise): ByHand}
 
     @property
@@ -80,9 +82,18 @@ class Gradebook:
         return mark.score
 
     def total(self, result, as_zero=frozenset(), names=None):
-        """The sum, or None while one part of it is open."""
+        """The sum without what lateness takes, or None while one part of it is open."""
         scores = [self.score(result, name, as_zero) for name in names or self.maxima]
-        return None if None in scores else sum(scores)
+        off = self.off(result)
+        return None if off is None or None in scores else max(0, sum(scores) - off)
+
+    def off(self, result):
+        """Points that lateness takes; None where it is late, and nobody knows how late."""
+        if self.assignment.late is None or not result.late:
+            return 0
+        if result.days_late is None:
+            return None
+        return self.assignment.late.off(result.days_late)
 
     def broken(self, result):
         """What is wrong with the whole file, where that is all there is to say, or None."""
@@ -100,6 +111,9 @@ class Gradebook:
         if broken:
             return [(EVERYTHING, broken)]
         found = []
+        if self.off(result) is None:
+            why = "late, by how long the download does not tell: give the time under `handed_in`"
+            found.append((LATENESS, f"{why} in the assignment file, and grade again"))
         for name in self.maxima:
             if self.score(result, name) is None:
                 found.append((name, self.reconsider(result, name) or self._why(result, name)))
@@ -120,7 +134,12 @@ def for_a_person(book):
 def note_intake(folder, submissions):
     """Keep where each file lay, whose it is, and who belongs to this run, beside the results."""
     told = {
-        one.student: {"file": str(one.file), "person": asdict(one.person)} for one in submissions
+        one.student: {
+            "file": str(one.file),
+            "person": asdict(one.person),
+            "group": one.group,
+        }
+        for one in submissions
     }
     results.write(Path(folder) / INTAKE, told)
 
@@ -146,6 +165,7 @@ def read(folder):
         tuple(found[student] for student in sorted(taken) if student in found),
         {student: one["file"] for student, one in taken.items()},
         {student: Person(**one["person"]) for student, one in taken.items()},
+        {student: one["group"] for student, one in taken.items()},
         {
             (student, name): ByHand(**one)
             for student, marks in given.items()

@@ -74,10 +74,27 @@ def write(folder, out, options=Options(), address=None):
         else:
             tables.write(out / name, table)
     write_atomically(out / "class.html", class_page(book, feedback, address))
+    says += _on_lateness(book)
     blank = sum(total is None for total in totals.values())
     if blank:
         says.insert(0, f"{blank} of {len(totals)} totals are blank: class.html says what is open")
     return says
+
+
+def _on_lateness(book):
+    """Sentences on what the policy did, and on whom it could not be applied to."""
+    if book.assignment.late is None:
+        return
+    fined = [one for one in book.results if book.off(one)]
+    if fined:
+        yield f"{len(fined)} lost points by being late; the column `late` of grades.csv says so"
+    untold = [one.student for one in book.results if one.late is None]
+    if untold:
+        yield f"when it was handed in is not known, and nothing was taken off: {_some(untold)}"
+
+
+def _some(names):
+    return ", ".join(bounds.few(names))
 
 
 def _for_import(book, totals, most, options):
@@ -139,8 +156,9 @@ def grades(book, as_zero, names, totals):
     rows = [head]
     for one in book.results:
         scores = [tables.number(book.score(one, name, as_zero)) for name in names]
-        waiting = [name for name, _ in book.open(one) if name in {*names, gradebook.EVERYTHING}]
-        late = {True: "late", False: "in time", None: ""}[one.late]
+        shown = {*names, gradebook.EVERYTHING, gradebook.LATENESS}
+        waiting = [name for name, _ in book.open(one) if name in shown]
+        late = {True: lateness(book, one), False: "in time", None: ""}[one.late]
         most = sum(book.maxima[name] for name in names)
         rows.append(
             [
@@ -173,9 +191,19 @@ def moodle(book, totals, most, comments):
     return rows
 
 
+def lateness(book, one):
+    """How late, and what it costs; "" for a submission that is not late."""
+    if not one.late:
+        return ""
+    days = one.days_late
+    said = "late" if days is None else f"late, {days} day{'s' * (days != 1)} begun"
+    off = book.off(one)
+    return f"{said}: {tables.number(off)} points off" if off else said
+
+
 def comment(book, one):
     """One line for each exercise, as a comment beside a grade."""
-    said = []
+    said = [lateness(book, one)] if book.assignment.late and one.late else []
     for name, points in book.maxima.items():
         score = book.score(one, name)
         mark = next((mark for mark in one.marks if mark.exercise == name), None)
@@ -207,6 +235,8 @@ def feedback_page(book, one, address=None):
         title=_title(book),
         result=replace(one, notes=bounds.few(_for_student(one.notes))),
         broken=book.broken(one),
+        lateness=lateness(book, one),
+        policy=book.assignment.late,
         total=book.total(one),
         known=sum(score for score in scores.values() if score is not None),
         points=sum(book.maxima.values()),
@@ -261,10 +291,11 @@ def class_page(book, feedback, address=None):
                 [(book.score(one, name), _sign(book, one, name)) for name in book.maxima],
                 totals[one.student],
                 feedback[one.student],
+                lateness(book, one),
             )
             for one in book.results
         ],
-        alike=similarity.pairs(book.results, _handed_out(book)),
+        alike=similarity.pairs(book.results, _handed_out(book), book.groups),
         noted=[(one.student, bounds.few(one.notes)) for one in book.results if one.notes],
         chapter=book.lab.chapter,
         address=address,

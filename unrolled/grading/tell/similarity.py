@@ -20,11 +20,13 @@ class Pair:
     runs: int
 
 
-def pairs(results, handed_out=()):
+def pairs(results, handed_out=(), groups=None):
     """The Pairs that are near-identical, the closest first.
 
     handed_out: fingerprints of the code that all were given
+    groups:     {student: group}; who handed in together is no pair
     """
+    groups = groups or {}
     prints = {result.student: frozenset(result.fingerprint) for result in results}
     counts = Counter(one for found in prints.values() for one in found)
     most = max(COMMON_AT_LEAST, COMMON * len(prints) + 1)
@@ -32,6 +34,8 @@ def pairs(results, handed_out=()):
     own = {student: found - common for student, found in prints.items()}
     found = []
     for one, other in combinations(sorted(own), 2):
+        if groups.get(one) and groups.get(one) == groups.get(other):
+            continue
         both = own[one] & own[other]
         either = own[one] | own[other]
         if len(both) >= FEWEST and len(both) >= ALIKE * len(either):
