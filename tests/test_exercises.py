@@ -1,7 +1,8 @@
 """What LABS.md promises of every exercise of every lab, for all labs there are.
 
 The answers that must pass are those of the solution file, and the differently written ones in
-tests/alternatives/labNN.py.
+tests/alternatives/labNN.py; those that must not are the misconceptions, and the wrong answers in
+tests/wrong_answers/labNN.py.
 """
 
 import ast
@@ -11,6 +12,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -35,11 +37,14 @@ from unrolled.exercises import (
     numbers,
     run,
 )
+from unrolled.exercises.comparing import arranged, compare
 from unrolled.exercises.failure import Failure, Kind
+from unrolled.exercises.plain import plain
 
 ROOT = Path(__file__).parents[1]
 SEEDS = range(20)
 FEWER_SEEDS = range(8)  # of what is run by the hundred
+MANY_SEEDS = range(30)  # where only the cases are run, not the whole check
 
 LABS = {name: load(name) for name in names()}
 EXERCISES = [
@@ -60,6 +65,7 @@ def solution_file(lab):
     return path
 
 
+@cache
 def solved(lab):
     """{exercise: the solution's function}, from its imports and its cells tagged `exercise`."""
     namespace, answers = {}, {}
@@ -75,12 +81,31 @@ def solved(lab):
     return answers
 
 
-def alternatives(lab):
-    path = ROOT / "tests" / "alternatives" / f"{lab}.py"
-    spec = importlib.util.spec_from_file_location(f"alternatives_{lab}", path)
+def answers(folder, lab):
+    """The module tests/<folder>/<lab>.py."""
+    path = ROOT / "tests" / folder / f"{lab}.py"
+    spec = importlib.util.spec_from_file_location(f"{folder}_{lab}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.ALTERNATIVES
+    return module
+
+
+def alternatives(lab):
+    return answers("alternatives", lab).ALTERNATIVES
+
+
+def differs(exercise, answer, cases, right):
+    """Whether some case tells `answer` from the right one; one that raises differs."""
+    for case, wanted in zip(cases, right, strict=True):
+        arguments = [np.copy(v) if np.ndim(v) else v for v in case.values()]
+        try:
+            with np.errstate(all="ignore"):
+                got = exercise.result(plain(answer(*arguments)), case)
+        except Exception:
+            return True
+        if compare(arranged(got, wanted), wanted, exercise.tolerance) is not None:
+            return True
+    return False
 
 
 def verdict(exercise, answer, seed=0):
@@ -110,6 +135,28 @@ def test_differently_written_answers_pass(lab, exercise):
         for seed in FEWER_SEEDS:
             result = verdict(exercise, answer, seed)
             assert result.passed, f"{answer.__name__}: {result}"
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
+def test_nothing_wrong_passes_at_any_seed(lab, exercise):
+    wrong = answers("wrong_answers", lab).WRONG[exercise.name]
+    assert len(wrong) >= 5
+    wrong |= {m.name: m.function for m in exercise.misconceptions}
+    for seed in MANY_SEEDS:
+        cases = exercise.draw(seed)
+        right, _ = exercise.expected(cases)
+        passed = [name for name, f in wrong.items() if not differs(exercise, f, cases, right)]
+        assert not passed, f"seed {seed}"
+
+
+@pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
+def test_nothing_right_fails_at_any_seed(lab, exercise):
+    for seed in MANY_SEEDS:
+        cases = exercise.draw(seed)
+        right, _ = exercise.expected(cases)
+        for answer in (solved(lab)[exercise.name], *alternatives(lab)[exercise.name]):
+            assert not differs(exercise, answer, cases, right), f"{answer.__name__}, seed {seed}"
 
 
 @pytest.mark.parametrize(("exercise", "misconception"), MISCONCEPTIONS)
