@@ -122,6 +122,7 @@ def test_the_page_names_the_limits_as_they_are():
         ["assign"],
         ["collect"],
         ["grade"],
+        ["regrade"],
         ["marks"],
         ["marks", "collect"],
         ["marks", "read"],

@@ -46,6 +46,8 @@ def main():
     grade week3.yml submissions results
     marks collect results marking        texts, to mark by hand
     marks read results marking/marks.csv
+    regrade week3.yml submissions results correlate
+                                         one exercise again, and what changed
     report results reports               tables, feedback, class page
 
     The page "For instructors" of the book walks through a class.
@@ -167,6 +169,32 @@ def grade(assignment, submissions, results, workers, scheduler, again, unconfine
             "secret and change any file, these results too; no mark of this class can be trusted",
             err=True,
         )
+
+
+@main.command()
+@click.argument("assignment", type=FILE)
+@click.argument("submissions", type=ANY)
+@click.argument("results", type=FOLDER)
+@click.argument("exercise")
+@click.option("--workers", type=click.IntRange(1), help="Processes; by default one a core.")
+@click.option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster that does the work.")
+@click.option("--unconfined", is_flag=True, help="Without a sandbox, if there is none.")
+def regrade(assignment, submissions, results, exercise, workers, scheduler, unconfined):
+    """Grade one EXERCISE of all SUBMISSIONS again, and show what changed for whom.
+
+    For a check that had a fault, or new points: every other mark in RESULTS stays as it is. The
+    table is kept as regraded-EXERCISE.csv in RESULTS.
+    """
+    from unrolled.grading.judge.regrade import regrade as run
+    from unrolled.grading.tell import changes
+
+    read, found = _collected(assignment, submissions)
+    options = {"workers": workers, "scheduler": scheduler, "unconfined": unconfined}
+    made = run(read, found, results, exercise, **options)
+    path = changes.write(results, exercise, made)
+    for line in changes.lines(made):
+        click.echo(line)
+    click.echo(f"{len(made)} of {len(found)} changed: {path}")
 
 
 @main.group()

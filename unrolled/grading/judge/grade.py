@@ -60,9 +60,9 @@ def grade(
     submissions = list(submissions)
     if scheduler is None:
         sandbox.require_confined(unconfined)
-    folder = _prepared(results_folder, submissions)
-    started = _now()
-    keys = [_key(assignment, submission) for submission in submissions]
+    folder = prepared(results_folder, submissions)
+    started = now()
+    keys = [key(assignment, submission) for submission in submissions]
     found = {}
     if not again:
         for index, submission in enumerate(submissions):
@@ -70,23 +70,18 @@ def grade(
             if old is not None:
                 found[index] = old
     left = [index for index in range(len(submissions)) if index not in found]
-    hidden = {str(folder), *(str(Path(one.file).resolve().parent) for one in submissions)}
-    work = partial(examined, Job(assignment, tuple(sorted(hidden)), unconfined))
-    if len(left) < 2 and scheduler is None:
-        workers = 1
-    executor = executors.choose(workers, scheduler)
+    job = Job(assignment, hidden(folder, submissions), unconfined)
+    executor = executors.choose(1 if len(left) < 2 and scheduler is None else workers, scheduler)
     repeated = len(left)
-    with _Shown(progress, len(submissions), len(found)) as shown:
-        for at, result in executor.run(work, [submissions[index] for index in left]):
+    with Shown(progress, len(submissions), len(found)) as shown:
+        for at, result in carried_out(job, executor, [submissions[index] for index in left]):
             index = left[at]
-            if isinstance(result, executors.Lost):
-                result = unfinished(assignment, submissions[index], Ending.CRASHED, result.says)
-            results.save(folder, result, keys[index], _now())
+            results.save(folder, result, keys[index], now())
             found[index] = result
             shown.next(result.student)
     ordered = [found[index] for index in range(len(submissions))]
     name = type(executor).__name__.lower()
-    written = record.record(assignment, ordered, started, _now(), repeated, name)
+    written = record.record(assignment, ordered, started, now(), repeated, name)
     try:
         gradebook.note_intake(folder, submissions)
         results.write(folder / results.RECORD, written)
@@ -95,7 +90,21 @@ def grade(
     return ordered
 
 
-def _prepared(results_folder, submissions):
+def carried_out(job, executor, submissions):
+    """Yield (index, Result) of each submission as it is done."""
+    for at, result in executor.run(partial(examined, job), submissions):
+        if isinstance(result, executors.Lost):
+            result = unfinished(job.assignment, submissions[at], Ending.CRASHED, result.says)
+        yield at, result
+
+
+def hidden(folder, submissions):
+    """Folders that no answer may see: of the results, and of what was handed in."""
+    found = {str(folder), *(str(Path(one.file).resolve().parent) for one in submissions)}
+    return tuple(sorted(found))
+
+
+def prepared(results_folder, submissions):
     folder = Path(results_folder).resolve()
     students = set()
     for submission in submissions:
@@ -111,11 +120,11 @@ def _prepared(results_folder, submissions):
     return folder
 
 
-def _now():
+def now():
     return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
-def _key(assignment, submission):
+def key(assignment, submission):
     """Tells whether a stored result is still the result of this."""
     assigned = asdict(assignment)
     assigned["secret"] = record.secret_digest(assignment.secret)
@@ -252,7 +261,7 @@ def _result(submission, marks):
 
 
 # --------------------------------------------------------------------------- progress
-class _Shown:
+class Shown:
     """Calls the caller's function, or moves a bar where somebody watches."""
 
     def __init__(self, function, total, done):
