@@ -109,6 +109,7 @@ def test_an_assignment_comes_back_from_a_record_without_its_secret(load):
         ("lab: lab01\ndue: 2027-01-31\n" + SECRET, "line 2: `due` is '2027-01-31'"),
         ("lab: lab01\ndue: 2027-01-31 23:59:00\n" + SECRET, "time and zone"),
         ("lab: lab01\nvariants: 3\n" + SECRET, "line 2: `variants` is 3; write true or false"),
+        ("lab: lab01\npartial: 0.5\n" + SECRET, "`partial` is 0.5; write true or false"),
         ("lab: lab01\nname: a/b\n" + SECRET, "line 2: the name 'a/b' has to be of letters"),
         ("lab: lab01\nlimits: {memory: 3}\n" + SECRET, "unknown limit `memory`; did you mean"),
         ("lab: lab01\nlimits: {memory_mb: 0}\n" + SECRET, "`memory_mb` is 0; write a whole"),

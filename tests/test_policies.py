@@ -2,15 +2,19 @@
 
 import csv
 from dataclasses import replace
+from math import floor
 
 import pytest
 from classes import LAB01, Work, solutions
 from graded import keep, result
 
+from unrolled.exercises import Outcome, load
 from unrolled.grading.intake import collect as intake
 from unrolled.grading.intake import policies
-from unrolled.grading.judge import grade
-from unrolled.grading.model import Ending, GradingError, Late
+from unrolled.grading.judge import grade, partly
+from unrolled.grading.model import Ending, GradingError, Late, Mark
+from unrolled.grading.run import sandbox
+from unrolled.grading.run.sandbox import Stop
 from unrolled.grading.store import gradebook
 from unrolled.grading.tell import report, similarity
 
@@ -212,3 +216,60 @@ def test_who_handed_in_together_is_not_reported_as_alike(tmp_path):
     assert len(similarity.pairs(found)) == 1
     assert similarity.pairs(found, groups={"ada": "team1", "bo": "team1"}) == []
     assert len(similarity.pairs(found, groups={"ada": "", "bo": ""})) == 1
+
+
+# ------------------------------------------------------------------------------- partial credit
+def half_right(seed):
+    """(cases, Outcome) of an answer to `causal_conv` that is right where dilation is 1."""
+    exercise = load("lab01").exercises["causal_conv"]
+    cases = exercise.draw(seed)
+    values = exercise.results(exercise.reference.function, cases)
+    wrong = [v if c["dilation"] == 1 else v + 1 for v, c in zip(values, cases)]
+    return exercise, cases, Outcome(wrong)
+
+
+def test_points_for_the_kinds_of_cases_that_are_right():
+    by_seed = []
+    for seed in range(3):
+        exercise, cases, outcome = half_right(seed)
+        by_seed.append(partly.right(exercise, cases, outcome))
+        assert by_seed[-1] == [case["dilation"] == 1 for case in cases]
+    good, all_ = sum(map(all, zip(*by_seed))), len(by_seed[0])
+    assert 0 < good < all_
+    mark = Mark("causal_conv", Ending.WRONG, 6, 0, says=("It is not right.",))
+    made = partly.credited(mark, by_seed, 3)
+    assert made.score == floor(12 * good / all_) / 2
+    assert made.says == ("It is not right.", f"It is right in {good} of {all_} kinds of cases.")
+    assert made.ending is Ending.WRONG
+
+
+def test_no_part_of_the_points_where_one_seed_gave_nothing():
+    mark = Mark("causal_conv", Ending.WRONG, 6, 0)
+    for by_seed in ([[True, False]], [[True], [True], []], [[True], [True, True], [True]], []):
+        assert partly.credited(mark, by_seed, 3) == mark
+    for kinds in ([[False] * 3] * 3, [[True, False], [False, True], [True, True]]):
+        assert partly.credited(mark, kinds, 3).score == 0
+    exercise, cases, outcome = half_right(0)
+    assert partly.right(exercise, cases, Stop(Ending.CRASHED, "It died.")) == []
+    assert partly.right(exercise, cases, Outcome(outcome.values[1:])) == []
+    assert not any(partly.right(exercise, cases, Outcome([None] * len(cases))))
+
+
+def test_part_of_the_points_only_where_the_assignment_says_so(tmp_path):
+    wrong = "def causal_conv(x, m, dilation):\n"
+    wrong += (
+        solutions()["causal_conv"].split('"""')[2].replace("return ", "return (dilation > 1) + ")
+    )
+    Work(causal_conv=wrong).write(tmp_path / "in/ada.ipynb")
+    given = replace(LAB01, exercises={"causal_conv": 6}, questions={})
+    scores = {}
+    for partial in (False, True):
+        assigned = replace(given, partial=partial)
+        submissions = intake.collect(tmp_path / "in", assigned)
+        unconfined = sandbox.kind() != "bubblewrap"
+        folder = tmp_path / f"results-{partial}"
+        (one,) = grade.grade(assigned, submissions, folder, workers=1, unconfined=unconfined)
+        assert one.marks[0].ending is Ending.WRONG
+        scores[partial] = one.marks[0].score
+    assert scores[False] == 0
+    assert 0 < scores[True] < 6

@@ -59,6 +59,7 @@ class Assignment:
     handed_in:  {student: when}, for what the download does not tell
     attempts:   "latest" or "best", which of several counts
     groups:     {group: its students}, who hand in one notebook together
+    partial:    points for the kinds of cases in which a wrong answer is right
     """
 
     name: str
@@ -74,6 +75,7 @@ class Assignment:
     late: Late | None = None
     attempts: str = "latest"
     groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ class Mark:
     exercise: str
     ending: Ending
     points: int  # to be had
-    score: int | None  # None: a person decides
+    score: float | None  # None: a person decides
     misconception: str | None = None
     says: tuple[str, ...] = ()  # for the student: sentences that give away no graded case
     for_instructor: str = ""  # the whole verdict, cases included

@@ -14,7 +14,7 @@ from unrolled.grading.model import Assignment, GradingError, Late, Limits
 
 KEYS = (
     *("lab", "name", "exercises", "questions", "due", "secret", "secret_file", "variants"),
-    *("limits", "extensions", "handed_in", "late", "attempts", "groups"),
+    *("limits", "extensions", "handed_in", "late", "attempts", "groups", "partial"),
 )
 ATTEMPTS = ("latest", "best")
 SECRET_LENGTH = 16  # characters; `new` writes 32
@@ -92,9 +92,6 @@ def load(path):
         raise file.error(
             "exercises", "nothing is assigned; name an exercise, or leave the list out"
         )
-    variants = file.values.get("variants", False)
-    if not isinstance(variants, bool):
-        raise file.error("variants", f"`variants` is {variants!r}; write true or false")
     return Assignment(
         name=_name(file, lab),
         lab=lab,
@@ -102,13 +99,14 @@ def load(path):
         questions=asked,
         secret=_secret(file),
         due=_time(file, ("due",), file.values.get("due")),
-        variants=variants,
+        variants=_switch(file, "variants"),
         limits=_limits(file),
         extensions=_times(file, "extensions"),
         handed_in=_times(file, "handed_in"),
         late=_late(file),
         attempts=_attempts(file),
         groups=_groups(file),
+        partial=_switch(file, "partial"),
     )
 
 
@@ -145,6 +143,7 @@ def new(lab, now=None):
         # late: {{points_per_day: 2, at_most: 6}}
         # extensions: {{ada: {due}}}
         # groups: {{team1: [ada, bert]}}
+        # partial: true
         """
     return dedent(text).format(
         lab=lab,
@@ -237,6 +236,13 @@ def _secret(file):
             "guessed",
         )
     return secret
+
+
+def _switch(file, key):
+    value = file.values.get(key, False)
+    if not isinstance(value, bool):
+        raise file.error(key, f"`{key}` is {value!r}; write true or false")
+    return value
 
 
 def _time(file, place, value):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from unrolled.exercises import load
 from unrolled.grading.assign.seeds import SEEDS, seeds
+from unrolled.grading.judge import partly
 from unrolled.grading.judge.scoring import ended, mark
 from unrolled.grading.model import Assignment, Ending, GradingError, Result, Submission
 from unrolled.grading.run import executors, sandbox
@@ -190,35 +191,56 @@ def examine(job, submission: Submission):
             exercise = lab.exercises[name]
             drawn = seeds(assignment, name, submission.group or submission.student)
             cases = [_cases(assignment.lab, name, seed) for seed in drawn]
-            made = _examined(session, exercise, points, cases, assignment.limits, lines)
+            made = _examined(session, exercise, assignment, cases, lines)
             if made.ending is not Ending.PASSED and name in submission.doubts:
                 made = _doubted(made, submission.doubts[name])
             marks.append(made)
     return _result(submission, marks)
 
 
-def _examined(session, exercise, points, drawn, limits, lines):
-    """The Mark of one exercise: seed after seed, until one is not passed."""
+def _examined(session, exercise, assignment, drawn, lines):
+    """The Mark of one exercise: seed after seed, until one is not passed.
+
+    With partial credit a wrong answer is tried at every seed.
+    """
     seconds = memory = 0.0
-    made = None
+    made, by_seed = None, []
     for cases in drawn:
-        try:
-            outcome = session.run(exercise.name, cases, exercise.time_limit * limits.time_factor)
-        except GradingError:
-            raise
-        except Exception as error:  # whatever was handed back costs this exercise alone
-            outcome = Stop(Ending.CRASHED, "What it handed back is no result.", repr(error))
+        outcome = _outcome(session, exercise, cases, assignment.limits)
         seconds += session.measured.seconds
         memory = max(memory, session.measured.memory_mb)
-        try:
-            made = mark(exercise, points, cases, outcome, lines)
-        except Exception as error:  # a fault of ours is no zero of theirs
-            detail = f"{type(error).__name__}: {error}"
-            says = "Judging it failed, and a person has to look."
-            made = ended(exercise.name, points, Ending.CRASHED, says, detail)
-        if made.ending is not Ending.PASSED:
+        one, right = _judged(exercise, assignment, cases, outcome, lines)
+        by_seed.append(right)
+        if made is None or made.ending is Ending.PASSED:
+            made = one
+        goes_on = {Ending.PASSED, Ending.WRONG} if assignment.partial else {Ending.PASSED}
+        if one.ending not in goes_on:
             break
+    if made.ending is Ending.WRONG and assignment.partial:
+        made = partly.credited(made, by_seed, len(drawn))
     return replace(made, seconds=round(seconds, 4), memory_mb=round(memory, 1))
+
+
+def _outcome(session, exercise, cases, limits):
+    """What the answer gave, or a Stop; whatever was handed back costs this exercise alone."""
+    try:
+        return session.run(exercise.name, cases, exercise.time_limit * limits.time_factor)
+    except GradingError:
+        raise
+    except Exception as error:
+        return Stop(Ending.CRASHED, "What it handed back is no result.", repr(error))
+
+
+def _judged(exercise, assignment, cases, outcome, lines):
+    """(the Mark at one seed, for each case whether it is right, where that is asked for)."""
+    points = assignment.exercises[exercise.name]
+    try:
+        made = mark(exercise, points, cases, outcome, lines)
+        return made, partly.right(exercise, cases, outcome) if assignment.partial else []
+    except Exception as error:  # a fault of ours is no zero of theirs
+        detail = f"{type(error).__name__}: {error}"
+        says = "Judging it failed, and a person has to look."
+        return ended(exercise.name, points, Ending.CRASHED, says, detail), []
 
 
 def _doubted(made, why):
