@@ -20,8 +20,8 @@ book: ready ## build the site into _build/html (EDITION=class: without solutions
 test: ready ## everything CI checks (AGAIN=1: also when nothing changed since it passed)
 	@$(AUTHOR) test $(if $(AGAIN),--again)
 
-serve: book ## build the site and serve it on http://localhost:8000 (PORT=…)
-	@$(RUN) http.server $(PORT) --bind localhost --directory _build/html$(if $(filter class,$(EDITION)),-class)
+serve: ready ## build the site and serve it on http://localhost:8000 (PORT=…)
+	@$(AUTHOR) serve --edition $(EDITION) --port $(PORT)
 
 lab: ready ## open the labs in JupyterLab
 	@cd labs && ../.venv/bin/jupyter lab

@@ -1,4 +1,4 @@
-"""What LABS.md promises of every exercise of every lab, for all labs there are.
+"""What CONTRIBUTING.md promises of every exercise of every lab, for all labs there are.
 
 The answers that must pass are those of the solution file, and the differently written ones in
 tests/alternatives/labNN.py; those that must not are the misconceptions, and the wrong answers in
@@ -84,6 +84,7 @@ def solved(lab):
 def answers(folder, lab):
     """The module tests/<folder>/<lab>.py."""
     path = ROOT / "tests" / folder / f"{lab}.py"
+    assert path.exists(), f"write {path.relative_to(ROOT)}"
     spec = importlib.util.spec_from_file_location(f"{folder}_{lab}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -129,8 +130,8 @@ def test_solution_passes(lab, exercise):
 
 @pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
 def test_differently_written_answers_pass(lab, exercise):
-    answers = alternatives(lab)[exercise.name]
-    assert answers
+    answers = alternatives(lab).get(exercise.name)
+    assert answers, f"tests/alternatives/{lab}.py has no answer to {exercise.name}"
     for answer in answers:
         for seed in FEWER_SEEDS:
             result = verdict(exercise, answer, seed)

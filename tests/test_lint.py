@@ -1,4 +1,4 @@
-"""The rules of STYLE.md that a program can hold, on small chapters and on the real ones."""
+"""The rules of CONTRIBUTING.md that a program can hold, on small chapters and on the real ones."""
 
 import pytest
 from trees import HEADER, Book, code, export, text
@@ -370,11 +370,16 @@ def test_all_findings_are_reported_at_once(book):
 )
 def test_labs_are_plain(book, breach, hint):
     (book.root / "solutions/lab01_a.md").write_text(
-        HEADER + text("Fine.\n\n$$\nx\n$$") + text(breach)
+        HEADER + text("Fine.\n\n$$\nx\n$$\n\nPlan 5 to 10 minutes.") + text(breach)
     )
     said = book.refused("lint")
     assert said.startswith("solutions/lab01_a.md, text before cell 0 (line ")
     assert hint in said
+
+
+def test_a_lab_says_how_long_it_takes(book):
+    (book.root / "solutions/lab01_a.md").write_text(HEADER + text("Plan a minute."))
+    assert "lab01_a.md: plan: no “Plan N to M minutes”" in book.refused("lint")
 
 
 def test_the_real_sources_keep_the_rules():

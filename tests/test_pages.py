@@ -81,9 +81,9 @@ def test_every_row_of_the_symbols_leads_to_its_first_use():
     rows = re.findall(r"^\|(?!---)(?! symbol)(.+)\|$", table, re.MULTILINE)
     assert len(rows) > 40
     for row in rows:
-        number, label = re.search(r"\[(\d)\]\(#([\w-]+)\) $", row).groups()
+        number, label = re.search(r"\[(\d+)\]\(#([\w-]+)\) $", row).groups()
         chapter = next(path for path in CHAPTERS if label in slides.labels(path))
-        assert chapter.stem.startswith(f"0{number}"), row
+        assert chapter.stem.startswith(f"{int(number):02}"), row
 
 
 def symbols(rows):
@@ -120,7 +120,7 @@ def chain(*uses):
     letters = "abcdefghi"
     return [
         facts.Chapter(
-            n, f"0{n}_{letters[n - 1]}", letters[n - 1].upper(), 20, 30, *map(frozenset, use)
+            n, f"{n:02}_{letters[n - 1]}", letters[n - 1].upper(), 20, 30, *map(frozenset, use)
         )
         for n, use in enumerate(uses, start=1)
     ]

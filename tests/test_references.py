@@ -5,7 +5,6 @@ import re
 import pytest
 
 from unrolled.authoring import references
-from unrolled.authoring.notebooks import ROOT
 
 ENTRIES = references.read()
 CITED = references.cited()
@@ -65,7 +64,5 @@ def test_no_work_stands_twice(name):
 @pytest.mark.parametrize("title", OF_THE_SLIDES)
 def test_the_slides_references_are_here(title):
     page = OF_THE_SLIDES[title]
-    if not (ROOT / "chapters" / page).exists():
-        pytest.skip(f"{page} is not written yet")
     keys = [key for key, entry in ENTRIES.items() if plain(entry["title"]).startswith(title)]
     assert any(page in CITED.get(key, ()) for key in keys), f"{page} does not cite it"

@@ -71,7 +71,7 @@ def run(python):
     hidden = ("PYTHONPATH", "PYTHONHOME")  # nothing of this tree
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            [str(python), "-c", THERE],
+            [str(Path(python).absolute()), "-c", THERE],
             input=json.dumps(solved()),
             capture_output=True,
             text=True,

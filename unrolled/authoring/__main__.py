@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from unrolled.authoring import notebooks
+from unrolled.authoring.book import EDITIONS, build
 from unrolled.authoring.notebooks import AuthoringError
 from unrolled.common.files import write_atomically
 
@@ -93,26 +94,44 @@ def drift(name, current, wanted):
     return "\n".join([*shown, *([f"… and {rest} lines more"] if rest else [])])
 
 
-@main.command()
-@click.option(
+EDITION = click.option(
     "--edition",
-    type=click.Choice(["learner", "class"]),
-    default="learner",
+    type=click.Choice(list(EDITIONS)),
+    default=next(iter(EDITIONS)),
     show_default=True,
-    help="With the solutions' pages, or without.",
+    help="Which pages: with those of the solutions, or without.",
 )
+
+
+@main.command()
+@EDITION
 @click.pass_obj
 def book(root, edition):
     """Execute the notebooks and build the site."""
-    from unrolled.authoring.book import build
-
     build(edition, root)
+
+
+@main.command()
+@EDITION
+@click.option("--port", type=int, default=8000, show_default=True)
+@click.pass_obj
+def serve(root, edition, port):
+    """Build the site and serve it on this machine, until Ctrl-C."""
+    from contextlib import suppress
+    from functools import partial
+    from http import server as http
+
+    handler = partial(http.SimpleHTTPRequestHandler, directory=build(edition, root))
+    local = http.ThreadingHTTPServer(("localhost", port), handler)
+    with local as server, suppress(KeyboardInterrupt):
+        click.echo(f"http://localhost:{port}; Ctrl-C ends it")
+        server.serve_forever()
 
 
 @main.command()
 @click.pass_obj
 def lint(root):
-    """Hold the chapters to STYLE.md's countable rules."""
+    """Hold chapters and solutions to the rules of CONTRIBUTING.md."""
     from unrolled.authoring import lint as rules
 
     found = rules.findings(root)

@@ -1,32 +1,43 @@
 """Builds the site: executes every notebook, then runs Jupyter Book, strictly, over the outputs.
 
-The finished site goes to _build/html (learner's edition) or _build/html-class (class edition, in
-which no solution appears), and only when everything succeeded: a failed build leaves the last good
-site in place. A warning is a failure.
+The finished site goes to a folder of its edition below _build, and only when everything succeeded:
+a failed build leaves the last good site in place. A warning is a failure.
 """
 
 import hashlib
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from unrolled.authoring.notebooks import ROOT, AuthoringError
 from unrolled.common.files import write_atomically
 
-SITES = {"learner": "html", "class": "html-class"}
-SOLUTIONS = "solutions/"
+
+@dataclass(frozen=True)
+class Edition:
+    """A set of pages: `site` is its folder below _build, and pages of `without` are left out."""
+
+    site: str
+    without: tuple[str, ...] = ()  # beginnings of their names
+
+
+EDITIONS = {
+    "learner": Edition("html"),
+    "class": Edition("html-class", without=("solutions/",)),  # for labs that count
+}
 PARTS, ENTRIES = {"parts", "subtrees"}, {"chapters", "sections", "entries"}  # keys of _toc.yml
 SOURCES = ("chapters", "solutions", "labs", "unrolled")
 SETTINGS = ("_config.yml", "_toc.yml", "requirements.txt")
 
 
 def build(edition="learner", root=ROOT):
-    """Build the `edition` ("learner" or "class") of the book at `root`; return the site's folder.
+    """Build the `edition` (a name of EDITIONS) of the book at `root`; return the site's folder.
 
     Where the book cannot be built, says why on stderr, a line for each fault, and exits with 1.
     """
     root = Path(root).resolve()
-    site = root / "_build" / SITES[edition]
+    site = root / "_build" / EDITIONS[edition].site
     stamp = root / "_build" / "work" / f"{edition}.digest"
     inputs = digest(root, [*SOURCES, *SETTINGS], edition)
     if stamp.exists() and stamp.read_text() == inputs and (site / "index.html").exists():
@@ -73,8 +84,8 @@ def digest(root, names, *words):
 
 
 def contents(root, edition):
-    """The table of contents of an edition: globs resolved, files with their suffixes, and, for
-    classes, no solutions."""
+    """The table of contents of an edition: globs resolved, files with their suffixes, without the
+    pages it leaves out."""
     import yaml
 
     try:
@@ -85,7 +96,7 @@ def contents(root, edition):
         raise _toc_error(f"invalid YAML: {error}; mend it") from None
     if not isinstance(toc, dict) or "root" not in toc:
         raise _toc_error("names no `root:` page; add it")
-    omitted = SOLUTIONS if edition == "class" else None
+    omitted = EDITIONS[edition].without
 
     def resolved(entry):
         """The entries that `entry` stands for: several for a glob, none for what is left out."""
@@ -100,9 +111,7 @@ def contents(root, edition):
             entry[key] = _file(root, entry[key])
         for key in ENTRIES & entry.keys():
             below = [new for old in entry[key] for new in resolved(old)]
-            if omitted:
-                below = [new for new in below if not new.get("file", "").startswith(omitted)]
-            entry[key] = below
+            entry[key] = [new for new in below if not new.get("file", "").startswith(omitted)]
         for key in PARTS & entry.keys():
             entry[key] = [part for part in map(resolve, entry[key]) if _below(part)]
         return entry
@@ -155,10 +164,14 @@ def _typeset(root, work, edition, toc, digests):
     data = [path for kind in ("bib", "yml") for path in sorted(root.glob(f"chapters/*.{kind}"))]
     shared = [path.relative_to(root).as_posix() for path in data]
     frame = digest(root, [*SETTINGS, "unrolled/authoring", *shared], listed)
-    if not (work / "frame").exists() or (work / "frame").read_text() != frame:
+    # So too after a build that was cut off: what Sphinx has read need not be written.
+    cut_off = work / "unfinished"
+    known = (work / "frame").read_text() if (work / "frame").exists() else None
+    if known != frame or cut_off.exists():
         shutil.rmtree(work, ignore_errors=True)
     write_atomically(work / "_toc.yml", listed)
     write_atomically(work / "frame", frame)
+    write_atomically(cut_off, "")
     settings = {
         "external_toc_path": str(work / "_toc.yml"),
         "nitpicky": True,
@@ -177,9 +190,9 @@ def _typeset(root, work, edition, toc, digests):
         confoverrides=settings,
         warningiserror=True,
         keep_going=True,
-        force_all=True,  # writes every page, so that a label gone from one is missed in all others
         quiet=True,
     )
+    cut_off.unlink()
     return status == 0
 
 

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,12 +26,13 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from unrolled.authoring import notebooks
+from unrolled.authoring import notebooks, warm
 from unrolled.common.code import reached
 from unrolled.common.files import write_atomically
 
 CELL_SECONDS = 120  # a page trains for 15 s at most; what needs longer is a study
 STDERR_TAG = "remove-stderr"  # myst-nb's: the author has seen it, the page does not show it
+WORTH_A_NURSERY = 3  # notebooks; to import everything for fewer takes longer than it saves
 ONE_THREAD = dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"], "1")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -54,13 +55,17 @@ class Client(NotebookClient):
     keeps only the last, and so stops only one of them.
     """
 
+    nursery = None
+
     @asynccontextmanager
     async def async_setup_kernel(self, **kwargs):
-        with TemporaryDirectory(prefix="unrolled-") as folder:
+        with TemporaryDirectory(prefix="kernel-") as folder:  # grading sweeps "unrolled-"
             self.create_kernel_manager()
             if os.name == "posix":  # sockets that are files: kernels do not race for ports
                 self.km.transport = "ipc"
                 self.km.connection_file = os.path.join(folder, "kernel.json")
+            if self.nursery is not None:
+                self.nursery.adopt(self.km)
             try:
                 await self.async_start_new_kernel(**kwargs)
                 await self.async_start_new_kernel_client()
@@ -165,13 +170,15 @@ def _has_record(cache, key):
 
 async def _run_all(stale, root, keep):
     room = asyncio.Semaphore(os.cpu_count() or 1)
-    with _progress(len(stale)) as report:
+    few = len(stale) < WORTH_A_NURSERY
+    nursery = nullcontext() if few else warm.Nursery(_environment(root))
+    with nursery as kernels, _progress(len(stale)) as report:
 
         async def one(name, nb, key):
             async with room:
                 row = report(name, len([cell for cell in nb.cells if cell.cell_type == "code"]))
                 start = time.perf_counter()
-                failure = await _run_one(name, nb, root, row)
+                failure = await _run_one(name, nb, root, row, kernels)
                 seconds = time.perf_counter() - start
                 row.done(failure, seconds)
                 if failure is None:
@@ -182,7 +189,7 @@ async def _run_all(stale, root, keep):
     return [failure for failure in results if failure is not None]
 
 
-async def _run_one(name, nb, root, row):
+async def _run_one(name, nb, root, row, nursery):
     """Execute `nb` in place; a Failure where it does not run through, in silence on stderr."""
     at = -1  # index of the cell at work
 
@@ -199,11 +206,9 @@ async def _run_one(name, nb, root, row):
         resources={"metadata": {"path": str((root / name).parent)}},
         on_cell_start=starts,
     )
-    path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
-    # debugpy, which ipykernel loads, warns on stderr about frozen modules where it checks
-    own = ONE_THREAD | {"PYTHONPATH": path, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    client.nursery = nursery
     try:
-        await client.async_execute(env=os.environ | own)
+        await client.async_execute(env=os.environ | _environment(root))
     except CellExecutionError as error:
         trace = ANSI.sub("", error.traceback)
         said = f"{error.ename}: {error.evalue}".split("\n")[0]
@@ -227,6 +232,13 @@ async def _run_one(name, nb, root, row):
                     )
                     return Failure(_place(root, name, nb, index, said), output.text)
     return None
+
+
+def _environment(root):
+    """What kernels find in their environment besides what the press finds in its own."""
+    path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
+    # debugpy, which ipykernel loads, warns on stderr about frozen modules where it checks
+    return ONE_THREAD | {"PYTHONPATH": path, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 
 def _place(root, name, nb, index, said, line=None):

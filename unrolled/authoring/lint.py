@@ -1,4 +1,4 @@
-"""STYLE.md's countable rules, held against the chapters and, where they apply, the labs' sources.
+"""The rules of CONTRIBUTING.md that a program can see, held against chapters and solutions.
 
 A finding is an AuthoringError that is collected, not raised: one line with file, cell, line, the
 rule, what is wrong, and what to do.
@@ -18,6 +18,7 @@ CODE_WIDTH = 88  # characters, what a page shows at its usual width without scro
 FEWEST_WORDS = 3  # of a paragraph that counts as a sentence
 ALT_LENGTH = 20
 EXERCISES = range(2, 5)
+PLAN = re.compile(r"Plan (\d+) to (\d+) minutes")
 HIDDEN = {"remove-cell", "remove-input"}  # tags of code that the page does not show
 DRAWING = {"plt", "figures"}  # modules whose calls make a figure ...
 NOT_DRAWING = {"use", "style", "close", "rcParams"}  # ... but for these
@@ -30,7 +31,11 @@ def findings(root=ROOT):
         found += chapter_findings(notebooks.read(path, root))
     for path in notebooks.solutions(root):
         solution = notebooks.read(path, root)
-        found += [*text_findings(solution), *plain_text_findings(solution)]
+        found += [
+            *text_findings(solution),
+            *plain_text_findings(solution),
+            *plan_findings(solution),
+        ]
     return found
 
 
@@ -201,6 +206,14 @@ def plain_text_findings(solution):
                 )
 
 
+def plan_findings(solution):
+    """A lab says how long it takes; the course plan repeats it."""
+    if not any(PLAN.search(cell.source) for cell in solution.cells if cell.kind == "markdown"):
+        yield solution.error(
+            "plan: no “Plan N to M minutes”; say in the opening how long the lab takes"
+        )
+
+
 @dataclass
 class Section:
     """What stands under one heading of the second level; `title` is '' before the first."""
@@ -213,7 +226,7 @@ class Section:
 
 
 def anatomy_findings(chapter, trees):
-    """The parts of a chapter that STYLE.md asks for, as far as a program can recognise them.
+    """The parts of a chapter that CONTRIBUTING.md asks for, as far as a program can recognise them.
 
     A part is known by the first word of its heading, as in `## Forward: one filter`.
     """
@@ -236,7 +249,7 @@ def anatomy_findings(chapter, trees):
         report("the opening lacks a question or a call to predict its answer; begin with both", 0)
     for part, place in places.items():
         if place is None:
-            report(f"no section `## {part.capitalize()}`; add it, STYLE.md says what it holds")
+            report(f"no section `## {part.capitalize()}`; add it, as CONTRIBUTING.md says")
     present = {part: place for part, place in places.items() if place is not None}
     for (part, place), (later, limit) in pairwise(present.items()):
         if place > limit:

@@ -6,9 +6,11 @@ their solutions, and mends what the theme and extensions do to accessibility. Th
 end of the chapters are in self_check.py.
 """
 
+import hashlib
+import json
+import os
 import re
 import shutil
-import xml.etree.ElementTree as ET
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -17,12 +19,11 @@ from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
-from unrolled.authoring import notebooks, self_check
+from unrolled.authoring import notebooks, self_check, svg
 
 THEME = Path(__file__).parent / "theme"
 MATHJAX = "tex-chtml.js"  # the entry point; what it loads on demand lies in folders beside it
 MATHJAX_FOLDERS = ("a11y", "adaptors", "input", "output", "sre", "ui")
-SVG, XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 SITE_NOTEBOOKS = {"chapters": "chapter", "labs": "lab", "solutions": "solution"}
 MENDED = {  # markup of extensions, and what it should be
     ' aria-label="Toggle hidden content"': "",  # a name that is not the visible text
@@ -60,6 +61,7 @@ def setup(app):
     app.connect("html-page-context", self_check.use_files)
     app.connect("config-inited", configure, priority=900)
     app.connect("env-get-outdated", outdated)
+    app.connect("env-updated", concerned, priority=900)  # after the others have numbered
     app.connect("source-read", drop_markers)
     app.connect("doctree-read", name_solution, priority=400)  # before Sphinx collects the titles
     app.connect("doctree-resolved", fold, priority=900)
@@ -95,6 +97,42 @@ def outdated(app, env, added, changed, removed):
         for page, digest in env.unrolled_digests.items()
         if page in env.found_docs and before.get(page) != digest
     ]
+
+
+def concerned(app, env):
+    """All pages, where something changed that others show or refer to; else only what was read.
+
+    So a label gone from one page is missed in all others, and a word changed on a page is written
+    on that page alone. What follows, writing, may use all cores; reading may not, some extensions
+    keep what they read to themselves.
+    """
+    app.parallel = os.cpu_count() or 1
+    before, env.unrolled_shared = getattr(env, "unrolled_shared", None), shared(env)
+    return [] if env.unrolled_shared == before else sorted(env.found_docs)
+
+
+def shared(env):
+    """Digest of what a page may show of other pages: titles, numbers, and where labels lead."""
+    std, math, cited = (env.domaindata[name] for name in ("std", "math", "cite"))
+    exercises = getattr(env, "sphinx_exercise_registry", {})
+    parts = {
+        "pages": sorted(env.found_docs),
+        "titles": {page: title.astext() for page, title in env.titles.items()},
+        "long titles": {page: title.astext() for page, title in env.longtitles.items()},
+        "numbers": [env.toc_secnumbers, env.toc_fignumbers, env.toctree_includes],
+        "labels": [std[name] for name in ("labels", "anonlabels", "objects", "terms")],
+        "equations": math["objects"],
+        "works": sorted((one.key, one.formatted_entry.label) for one in cited["citations"]),
+        "cited": sorted(
+            (ref.docname, aim.key) for ref in cited["citation_refs"] for aim in ref.targets
+        ),
+        "exercises": {
+            name: (one["docname"], str(one.get("title"))) for name, one in exercises.items()
+        },
+    }
+    # sorted, because what is read again comes last
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def drop_markers(app, docname, source):
@@ -142,60 +180,8 @@ class InlineFigures(SphinxPostTransform):
                 LOG.warning("a figure without alt text; say in `alt` what is seen", location=image)
             if path.suffix == ".svg" and path.is_relative_to(made):
                 count += 1
-                markup = themed_svg(path.read_text("utf-8"), f"figure{count}-", alt)
+                markup = svg.themed(path.read_text("utf-8"), f"figure{count}-", alt)
                 image.replace_self(figure_svg(svg=markup))
-
-
-def themed_svg(text, prefix, alt):
-    """Markup of an SVG by matplotlib, to stand in a page.
-
-    Ids get the prefix, colours of the figures' palette become CSS variables, the background goes,
-    and the whole is one image named `alt`.
-    """
-    root = ET.fromstring(text)
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if child.tag in (SVG + "metadata", SVG + "style"):
-                parent.remove(child)  # the style is global in a page; ours says the same, narrower
-            elif child.tag == SVG + "defs" and not len(child):
-                parent.remove(child)
-    background = root.find(f".//{SVG}g[@id='patch_1']/{SVG}path")
-    if background is not None:
-        background.set("style", "fill: none")
-    for element in root.iter():
-        for key, value in element.attrib.items():
-            if key == "id":
-                element.set(key, prefix + value)
-            elif key in ("href", XLINK + "href") and value.startswith("#"):
-                element.set(key, "#" + prefix + value[1:])
-            elif "#" in value:
-                element.set(key, themed_colours(value.replace("url(#", f"url(#{prefix}")))
-    width = float(root.get("width", "0").removesuffix("pt")) * 4 / 3  # points to CSS pixels
-    for key in ("width", "height"):
-        root.attrib.pop(key, None)
-    for key, value in {
-        "class": "unrolled-figure",
-        "role": "img",
-        "aria-label": alt,
-        "style": f"--figure-width: {width:.0f}px",
-    }.items():
-        root.set(key, value)
-    ET.register_namespace("", SVG[1:-1])
-    ET.register_namespace("xlink", XLINK[1:-1])
-    return ET.tostring(root, encoding="unicode")
-
-
-def themed_colours(style):
-    """`style` with each colour of the palette as a variable, for the style sheet to set."""
-    from unrolled.support.figures import COLOURS
-
-    names = {colour.lower(): name for name, colour in COLOURS.items()} | {"#000000": "ink"}
-
-    def variable(match):
-        colour = match[0].lower()
-        return f"var(--figure-{names[colour]}, {colour})" if colour in names else match[0]
-
-    return re.sub(r"#[0-9a-fA-F]{6}\b", variable, style)
 
 
 def visit_figure_svg(self, node):
@@ -312,8 +298,13 @@ def add_files(app, exception):
             shutil.copytree(source / folder, target / folder)
         shutil.copy(source / MATHJAX, target)
     for page in app.env.found_docs:
-        if is_notebook(app, page):
-            write_notebook(Path(app.env.doc2path(page)), Path(app.outdir, page + ".ipynb"))
+        source, offered = Path(app.env.doc2path(page)), Path(app.outdir, page + ".ipynb")
+        if is_notebook(app, page) and _older(offered, source):
+            write_notebook(source, offered)
+
+
+def _older(target, source):
+    return not target.exists() or target.stat().st_mtime_ns <= source.stat().st_mtime_ns
 
 
 def write_notebook(source, target):

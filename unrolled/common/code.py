@@ -1,6 +1,7 @@
 """Python read as a tree: what it imports, and which files of the package it reaches so."""
 
 import ast
+from functools import lru_cache
 from pathlib import Path
 
 PACKAGE = "unrolled"
@@ -48,15 +49,23 @@ def reached(code, root):
 
 def _files(code, root, folder):
     """Files of the package that `code`, a module in `folder`, imports."""
-    try:
-        tree = ast.parse(code)
-    except SyntaxError:  # a magic: what it reaches cannot be told, so everything counts
+    names = _named(code, folder.relative_to(root).parts if folder else ())
+    if names is None:  # a magic: what it reaches cannot be told, so everything counts
         return set(Path(root, PACKAGE).rglob("*.py"))
     files = set()
-    for name in imported(tree, folder.relative_to(root).parts if folder else ()):
+    for name in names:
         parts = name.split(".")
         if parts[0] == PACKAGE:
             for end in range(1, len(parts) + 1):
                 place = Path(root).joinpath(*parts[:end])
                 files |= {place / "__init__.py", place.with_suffix(".py")}
     return {path for path in files if path.is_file()}
+
+
+@lru_cache(maxsize=1000)  # every notebook reaches the same modules
+def _named(code, package):
+    """The dotted names that `code` imports, or None where it is no Python."""
+    try:
+        return frozenset(imported(ast.parse(code), package))
+    except SyntaxError:
+        return None

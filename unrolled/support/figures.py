@@ -4,16 +4,18 @@ Colours are semantic: the site replaces each hex of `COLOURS` in a figure by a c
 its light or dark mode, so figures use these and no others.
 """
 
+import pathlib
 from contextlib import suppress
 from itertools import pairwise
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from cycler import cycler
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, PathPatch
+from matplotlib.path import Path
 
-STYLE = Path(__file__).with_name("unrolled.mplstyle")
+STYLE = pathlib.Path(__file__).with_name("unrolled.mplstyle")
 
 COLOURS = {
     "ink": "#1b1f24",
@@ -28,13 +30,25 @@ COLOURS = {
 }
 INK, MUTED, GRID, PAPER, BLUE, ORANGE, GREEN, RED, PURPLE = COLOURS.values()
 
+FAINTEST = 0.005  # opacity of what a reader cannot tell from paper
+
+# what of a figure has which colour, where the page does not say; unrolled.mplstyle has the rest
+COLOURED = {
+    "figure.facecolor": PAPER,
+    "grid.color": GRID,
+    **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), MUTED),
+    **dict.fromkeys(("axes.labelcolor", "axes.titlecolor", "text.color"), INK),
+    **dict.fromkeys(("xtick.labelcolor", "ytick.labelcolor"), INK),
+    "axes.prop_cycle": cycler(color=[BLUE, ORANGE, GREEN, PURPLE, RED]),
+}
+
 # for signed values: blue is negative, orange positive, paper is zero
 SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, PAPER, ORANGE])
 
 
 def use():
     """Give a notebook the book's style and vector figures, the same bytes on every run."""
-    plt.style.use(STYLE)
+    plt.style.use([STYLE, COLOURED])
     with suppress(ModuleNotFoundError):  # it comes with IPython; elsewhere there is no output cell
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
@@ -67,16 +81,19 @@ def matrix(ax, values, limit=None, numbers=False):
     rows, columns = values.shape
     # drawn as vector rectangles, not an image, so that the colours follow light and dark mode
     for (i, j), value in np.ndenumerate(values):
-        colour = ORANGE if value > 0 else BLUE
         shade = min(abs(value) / limit, 1.0) * (0.5 if numbers else 1.0)  # ink on it is legible
-        ax.add_patch(
-            plt.Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=colour, alpha=shade, linewidth=0)
-        )
-        ax.add_patch(
-            plt.Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, edgecolor=GRID, linewidth=0.5)
-        )
+        if shade >= FAINTEST:
+            colour = ORANGE if value > 0 else BLUE
+            square = plt.Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=colour, linewidth=0)
+            square.set_alpha(round(shade, 2))
+            ax.add_patch(square)
         if numbers and value:
             ax.text(j, i, f"{value:g}", ha="center", va="center", fontsize=8, color=INK)
+    # one path for all the lines between the squares
+    across = [[(-0.5, i - 0.5), (columns - 0.5, i - 0.5)] for i in range(rows + 1)]
+    down = [[(j - 0.5, -0.5), (j - 0.5, rows - 0.5)] for j in range(columns + 1)]
+    lines = Path.make_compound_path(*map(Path, across + down))
+    ax.add_patch(PathPatch(lines, fill=False, edgecolor=GRID, linewidth=0.5, capstyle="projecting"))
     ax.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), aspect="equal")
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
