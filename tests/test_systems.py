@@ -3,6 +3,8 @@
 import csv
 import json
 import re
+import subprocess
+import sys
 import zipfile
 from dataclasses import replace
 
@@ -377,3 +379,60 @@ def test_gradescope_takes_results_back(tmp_path):
     assert "score" not in team  # a person decides
     assert "score" not in team["tests"][0]
     assert GRADED_CASE not in "".join(back.values())
+
+
+# ------------------------------------------------------------------------------- another system
+def test_a_students_own_metadata_change_nothing(collected):
+    own = {
+        "Ada_9_assignsubmission_file_/submission_metadata.yml": GRADESCOPE.encode(),
+        "Ada_9_assignsubmission_file_/submission_301/lab01.ipynb": HALF,
+        "Ada_9_assignsubmission_file_/timestamp.txt": b"2000-01-01 00:00:00 UTC",
+        "Bo_10_assignsubmission_file_/lab01.ipynb": DONE,
+    }
+    found = collected(own)
+    assert list(found) == ["Ada_9", "Bo_10"]
+    assert found["Ada_9"].handed_in is None
+
+
+def test_metadata_that_grow_when_they_are_written_out(collected):
+    bomb = "a: &a [x, x]\n" + "".join(
+        f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n"
+        for old, new in zip("abcdefghi", "bcdefghij")
+    )
+    told = f"{bomb}submission_301:\n  :submitters:\n  - :name: *j\n    :email: ada@example.org\n"
+    files = {"submission_metadata.yml": told.encode(), "submission_301/lab01.ipynb": DONE}
+    assert list(collected(files)) == ["ada@example.org"]
+
+
+ACME = """
+from unrolled.grading.intake.system import Owner, System
+from unrolled.grading.model import Person
+
+class Acme(System):
+    name, order = "Acme", 15
+
+    def owner(self, parts):
+        if not parts[0].startswith("acme-"):
+            return None
+        login = parts[0].split("-")[1]
+        return Owner(login, Person("Acme", login=login), parts[-1])
+"""
+
+
+def test_a_new_system_is_one_class_in_one_file(tmp_path):
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/acme.py").write_text(ACME)
+    Work().write(tmp_path / "in/acme-ada-lab01.ipynb")
+    script = (
+        "import sys; from pathlib import Path; sys.path.insert(0, 'tests')\n"
+        "from unrolled.grading.intake import systems, collect\n"
+        "from classes import LAB01\n"
+        "if __name__ == '__main__':\n"
+        f"    systems.__path__.append({str(tmp_path / 'more')!r})\n"
+        f"    (one,) = collect.collect(Path({str(tmp_path / 'in')!r}), LAB01)\n"
+        "    print(one.student, one.person.system, one.endings)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=notebooks.ROOT
+    )
+    assert done.stdout == "ada Acme {}\n", done.stderr

@@ -110,10 +110,12 @@ def collect(assignment, submissions):
     SUBMISSIONS is a folder of notebooks (alice.ipynb, or alice/….ipynb), or the archive that Moodle
     or Canvas offers for download, packed or unpacked.
     """
+    from unrolled.grading.tell import bounds
+
     read, found = _collected(assignment, submissions)
     for one in found:
         if one.problem:
-            click.echo(f"{one.student}: {one.problem}")
+            click.echo(f"{one.student}: {bounds.clipped(one.problem)}")
             continue
         open_ = {str(ending) for ending, _ in one.endings.values()}
         answered = len(read.exercises) - len(one.endings)
@@ -123,7 +125,7 @@ def collect(assignment, submissions):
         )
         late = ", late" if one.late else ""
         click.echo(f"{one.student}: {answered} of {len(read.exercises)} answered{rest}{late}")
-        for note in one.notes:
+        for note in bounds.few(one.notes):
             click.echo(f"    {note}")
     bad = sum(one.problem is not None for one in found)
     click.echo(

@@ -124,11 +124,10 @@ def _give_back(book, out, pages, totals):
     for system in all_systems():
         if not system.archive:
             continue
-        theirs = [one for one in book.results if book.persons[one.student].system == system.name]
         returned = [
-            Returned(book.persons[student], pages[student], _parts(book, one), totals[student])
-            for one in theirs
-            for student in [one.student]
+            Returned(person, pages[one.student], _parts(book, one), totals[one.student])
+            for one in book.results
+            if (person := book.persons[one.student]).system == system.name
         ]
         if any(one.person.returns for one in returned):
             write_bytes_atomically(out / system.archive, system.give_back(returned))
@@ -242,7 +241,7 @@ def feedback_page(book, one, address=None):
         points=sum(book.maxima.values()),
         exercises=[
             (
-                mark,
+                replace(mark, says=bounds.few(mark.says, longest=bounds.LONGEST_CELL)),
                 scores[mark.exercise],
                 book.given(one, mark.exercise),
                 _section(book, mark),
@@ -324,7 +323,8 @@ def _open(book):
                 reasons.setdefault(bounds.clipped(why), []).append(name)
         if reasons:
             items = [(names, why) for why, names in reasons.items()]
-            found.append((one.student, items, book.files.get(one.student, "")))
+            file = bounds.clipped(book.files.get(one.student, ""))
+            found.append((one.student, items, file))
     return found
 
 

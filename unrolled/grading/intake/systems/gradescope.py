@@ -1,6 +1,7 @@
 """Gradescope: "Export submissions", in which a file of metadata says whose each folder is."""
 
 import json
+import re
 from datetime import UTC, datetime
 
 import yaml
@@ -9,6 +10,7 @@ from unrolled.grading.intake.system import NOBODY, Owner, System, student_id, wi
 from unrolled.grading.model import GradingError, Person
 
 METADATA = "submission_metadata.yml"
+FOLDER = re.compile(r"submission_\d+")
 LARGEST = 50 * 2**20  # bytes
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -24,8 +26,13 @@ class Gradescope(System):
         self.told = {} if told is None else _metadata(told)
 
     def inside(self, entries):
-        places = {len(one.parts) for one in entries if one.parts[-1] == METADATA}
-        return without(entries, places.pop() - 1) if len(places) == 1 else None
+        """A student's own file of that name, in a download of another system, is nobody's word."""
+        tops = {one.parts[0] for one in entries}
+        told = any(one.parts[1:] == (METADATA,) for one in entries)
+        others = (one.parts[1] for one in entries if len(one.parts) > 2)
+        if len(tops) == 1 and told and all(FOLDER.fullmatch(name) for name in others):
+            return without(entries, 1)
+        return None
 
     def owner(self, parts):
         if self.told and parts == (METADATA,):
@@ -87,11 +94,15 @@ def _listed(told, key):
 
 
 def _person(told, folder):
-    name, sid, address = (str(_value(told, key) or "") for key in ("name", "sid", "email"))
+    name, sid, address = (_text(_value(told, key)) for key in ("name", "sid", "email"))
     student = f"{name}_{sid}" if name and sid else name or address or folder
     return student_id(student), Person(
         "Gradescope", sid=sid, address=address, name=name, returns=folder
     )
+
+
+def _text(value):
+    return str(value) if isinstance(value, str | int) else ""
 
 
 def _time(value):
