@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from unrolled.authoring import notebooks
 from unrolled.exercises import (
@@ -38,6 +39,7 @@ from unrolled.exercises import (
     run,
 )
 from unrolled.exercises.comparing import arranged, compare
+from unrolled.exercises.exercise import DERIVED
 from unrolled.exercises.failure import Failure, Kind
 from unrolled.exercises.plain import plain
 
@@ -158,6 +160,39 @@ def test_nothing_right_fails_at_any_seed(lab, exercise):
         right, _ = exercise.expected(cases)
         for answer in (solved(lab)[exercise.name], *alternatives(lab)[exercise.name]):
             assert not differs(exercise, answer, cases, right), f"{answer.__name__}, seed {seed}"
+
+
+def as_lists(value):
+    return [as_lists(v) for v in value] if type(value) is tuple else np.asarray(value).tolist()
+
+
+def as_tensors(value):
+    if type(value) is tuple:
+        return tuple(map(as_tensors, value))
+    return torch.from_numpy(np.asarray(value))
+
+
+@pytest.mark.parametrize("container", [as_lists, as_tensors])
+@pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
+def test_lists_and_tensors_are_as_good_as_arrays(lab, exercise, container):
+    result = verdict(exercise, lambda *given: container(solved(lab)[exercise.name](*given)))
+    assert result.passed, result
+
+
+def rounded(value):
+    """What is left of an answer that was float32 on its way."""
+    if type(value) is tuple:
+        return tuple(map(rounded, value))
+    return np.asarray(value).astype(np.float32).astype(float)
+
+
+@pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
+def test_derivations_have_all_their_digits(lab, exercise):
+    """Differences and float32 err by more; where a derivation is asked, its digits prove it."""
+    if exercise.tolerance > DERIVED:
+        pytest.skip("no derivation is asked")
+    answer = solved(lab)[exercise.name]
+    assert not verdict(exercise, lambda *given: rounded(answer(*given))).passed
 
 
 @pytest.mark.parametrize(("exercise", "misconception"), MISCONCEPTIONS)

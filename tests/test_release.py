@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -15,7 +16,10 @@ from nbgrader.nbgraderformat import MetadataValidator
 from traitlets.config import Config
 from trees import Book, code, text
 
+from unrolled import exercises
 from unrolled.authoring import notebooks, release
+from unrolled.common.files import ROOT
+from unrolled.common.links import linked
 
 SOLUTION = "solutions/lab01_sums.md"
 LAB = "labs/lab01_sums.ipynb"
@@ -442,3 +446,31 @@ def test_stock_nbgrader_takes_a_release_and_grades_it(path, tmp_path, monkeypatc
                 if "nbgrader" in cell.metadata and cell.metadata.nbgrader.locked
             }
             assert scores == points
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [("", "%pip install FOLDER"), ("https://example.org/book", "git+https://example.org/book")],
+)
+def test_a_lab_without_its_package_says_what_to_do(tmp_path, monkeypatch, url, words):
+    (tmp_path / "_config.yml").write_text(f'repository:\n  url: "{url}"\n', encoding="utf-8")
+    known = exercises.load("lab05")
+    monkeypatch.setattr(release, "_registered", lambda solution, graded, root: known)
+    solution = notebooks.read(next((ROOT / "solutions").glob("lab05*.md")), ROOT)
+    nb, _ = release.annotated(solution, tmp_path)
+    first = next(cell for cell in nb.cells if cell.cell_type == "code")
+    monkeypatch.setitem(sys.modules, "unrolled", None)  # import unrolled raises ImportError
+    with pytest.raises(ModuleNotFoundError, match=re.escape(words)) as raised:
+        exec(first.source, {})
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("book", "text"),
+    [
+        ("", "after chapter 5."),
+        ("https://a.org/b/", "after [chapter 5](https://a.org/b/chapters/05_bptt.html)."),
+    ],
+)
+def test_links_of_a_lab_that_leaves_the_repository(book, text):
+    assert linked("after [chapter 5](../chapters/05_bptt.md).", book) == text

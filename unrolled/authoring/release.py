@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
+import yaml
 from nbgrader.nbgraderformat import ValidationError
 from nbgrader.preprocessors import (
     CheckCellMetadata,
@@ -56,6 +57,21 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+# The first lines of a lab: whoever opens it without the package is told what to do.
+GUARD = """try:
+    import unrolled
+except ModuleNotFoundError:
+    raise ModuleNotFoundError({says!r}) from None
+
+"""
+FROM_ADDRESS = (
+    "This lab needs its package. Run this in a cell above, then this cell again: "
+    '%pip install "unrolled @ git+{url}"'
+)
+FROM_FOLDER = (
+    "This lab needs its package. Open it in the folder it came with, or run `%pip install FOLDER` "
+    "in a cell above, where FOLDER holds the project's pyproject.toml, and then this cell again."
+)
 ROLES = {"exercise", "check", "answer"}  # the tags of cells that count
 MARKER = re.compile(r"\s*### (BEGIN|END) SOLUTION\s*")
 NAME = re.compile(r"[A-Za-z0-9_-]+")  # what nbgrader allows in a grade_id
@@ -135,7 +151,18 @@ def annotated(solution, root=ROOT):
             raw.metadata["tags"] = kept
         if cell.index in metadata:
             raw.metadata["nbgrader"] = metadata[cell.index]
+    first = next((raw for raw in nb.cells if raw.cell_type == "code"), None)
+    if first is not None and re.search(r"^(from|import) unrolled", first.source, re.MULTILINE):
+        first.source = GUARD.format(says=_what_to_do(Path(root))) + first.source
     return nb, graded
+
+
+def _what_to_do(root):
+    """Where the package comes from: the repository's address, or the folder of the lab."""
+    config = root / "_config.yml"
+    settings = yaml.safe_load(config.read_text(encoding="utf-8")) if config.exists() else {}
+    url = (settings.get("repository") or {}).get("url")
+    return FROM_ADDRESS.format(url=url) if url else FROM_FOLDER
 
 
 def _require_known_tags(solution, cell):

@@ -20,6 +20,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
 from unrolled.authoring import notebooks, self_check, svg
+from unrolled.common.links import linked
 
 THEME = Path(__file__).parent / "theme"
 MATHJAX = "tex-chtml.js"  # the entry point; what it loads on demand lies in folders beside it
@@ -299,18 +300,25 @@ def add_files(app, exception):
         shutil.copy(source / MATHJAX, target)
     for page in app.env.found_docs:
         source, offered = Path(app.env.doc2path(page)), Path(app.outdir, page + ".ipynb")
-        if is_notebook(app, page) and _older(offered, source):
-            write_notebook(source, offered)
+        if is_notebook(app, page) and (source.suffix == ".ipynb" or _older(offered, source)):
+            write_notebook(source, offered, app.config.html_baseurl)
 
 
 def _older(target, source):
     return not target.exists() or target.stat().st_mtime_ns <= source.stat().st_mtime_ns
 
 
-def write_notebook(source, target):
-    """The notebook of a page as a file to work with: without outputs."""
+def write_notebook(source, target, book=""):
+    """The notebook of a page as a file to work with: without outputs.
+
+    A lab's links to chapters lead to the site at the address `book`; without one they are text.
+    """
     if source.suffix == ".ipynb":
-        shutil.copy(source, target)
+        nb = nbformat.read(source, as_version=4)
+        for cell in nb.cells:
+            if cell.cell_type == "markdown":
+                cell.source = linked(cell.source, book)
+        nbformat.write(nb, target)
     else:
         notebook = notebooks.read(source)
         nb = notebooks.to_nbformat(notebook)

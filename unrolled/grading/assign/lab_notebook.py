@@ -9,11 +9,11 @@ from nbgrader.utils import compute_checksum
 
 from unrolled.common import scopes
 from unrolled.common.files import ROOT
+from unrolled.common.links import linked
 from unrolled.grading.assign.roles import EXERCISE, role
 from unrolled.grading.model import GradingError
 
 HEADING = re.compile(r"^(?=## )", re.MULTILINE)
-LINK = re.compile(r"\[([^\]]+)\]\(\.\./chapters/([\w-]+)\.md(?:#[\w-]*)?\)")
 READY = re.compile(r"""\bready\(["'](\w+)["']\)""")
 PRACTICE = "*For practice: a later cell uses this function, but the exercise carries no points.*"
 
@@ -59,7 +59,7 @@ def select(nb, assignment, book=None):
     _announce(selected.cells, assignment, practice)
     for cell in selected.cells:
         if cell.cell_type == "markdown":
-            cell.source = _linked(cell.source, book)
+            cell.source = linked(cell.source, book)
         if "checksum" in cell.metadata.get("nbgrader", {}):
             cell.metadata.nbgrader.checksum = compute_checksum(cell)
     return selected, practice
@@ -159,9 +159,3 @@ def _announce(cells, assignment, practice):
 
 def _import_order(name):
     return not name.isupper(), name
-
-
-def _linked(text, book):
-    if book is None:
-        return LINK.sub(r"\1", text)
-    return LINK.sub(rf"[\1]({book.rstrip('/')}/chapters/\2.html)", text)
