@@ -11,7 +11,16 @@ EVIL = '=cmd|"/c calc",<script>alert(1)</script>'
 GRADED_CASE = "x = [3, -7], expected 4711"
 
 
-def result(student, texts=None, late=None, code="", notes=(), sandbox="bubblewrap", **endings):
+def result(
+    student,
+    texts=None,
+    late=None,
+    code="",
+    notes=(),
+    for_instructor=(),
+    sandbox="bubblewrap",
+    **endings,
+):
     """A Result in which all exercises passed but those named: an Ending, or a misconception."""
     marks = []
     for name, points in LAB01.exercises.items():
@@ -24,7 +33,17 @@ def result(student, texts=None, late=None, code="", notes=(), sandbox="bubblewra
         marks.append(Mark(name, ending, points, score, mistake, says, GRADED_CASE, 0.25, 80.0))
     texts = {"spikes": "Because."} if texts is None else texts
     print_ = fingerprint([code])
-    return Result(student, "0" * 64, tuple(marks), texts, notes, sandbox, late, print_)
+    return Result(
+        student,
+        "0" * 64,
+        tuple(marks),
+        texts,
+        notes,
+        for_instructor,
+        sandbox,
+        late,
+        print_,
+    )
 
 
 def moodle(student):

@@ -19,7 +19,7 @@ from submissions import IMPORTS, answers, assignment, submission
 from unrolled.exercises import load
 from unrolled.grading.assign import seeds
 from unrolled.grading.judge.grade import Job, examine, examined, grade
-from unrolled.grading.model import Cell, Ending, GradingError, Limits
+from unrolled.grading.model import Cell, Ending, GradingError, Limits, Stop
 from unrolled.grading.run import executors, sandbox
 from unrolled.grading.store import results
 from unrolled.grading.store.fingerprint import fingerprint
@@ -180,7 +180,7 @@ def test_the_whole_solution_of_a_lab_passes(lab):
 
 @pytest.mark.sandbox
 def test_what_needs_no_run_is_not_run(tmp_path):
-    said = {"correlate": (Ending.AMBIGUOUS, "Two cells answer it.")}
+    said = {"correlate": Stop(Ending.AMBIGUOUS, "Two cells answer it.")}
     exercises = ("correlate", "causal_conv", "stack_geometry")
     cells = (IMPORTS, right(), right("causal_conv"))
     result = one(cells, tmp_path, exercises, endings=said, texts={"spikes": "Many."}, late=True)
@@ -334,8 +334,8 @@ def test_a_grading_process_that_dies_is_tried_again(tmp_path):
 
 def test_a_grading_process_that_always_dies_costs_one_student():
     done = dict(executors.Processes(2).run(dies_if_bad, ["a", "bad", "c", "d"]))
-    assert Counter(type(result) for result in done.values()) == {str: 3, executors.Lost: 1}
-    assert isinstance(done[1], executors.Lost)
+    assert Counter(type(result) for result in done.values()) == {str: 3, Stop: 1}
+    assert done[1].ending is Ending.CRASHED
 
 
 # --------------------------------------------------------------------------- seeds, fingerprints

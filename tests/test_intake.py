@@ -18,7 +18,7 @@ from unrolled.exercises import load
 from unrolled.grading.assign.lab_notebook import lab_notebook, select
 from unrolled.grading.intake import answers, archives, reading
 from unrolled.grading.intake import collect as intake
-from unrolled.grading.model import Ending, GradingError
+from unrolled.grading.model import Ending, GradingError, Stop
 
 HANDOUT = answers.Handout.of(select(lab_notebook("lab01"), LAB01)[0], LAB01)
 
@@ -52,7 +52,7 @@ def passes(taken, *names):
 
 
 def endings(taken):
-    return {name: ending for name, (ending, _) in taken.endings.items()}
+    return {name: stop.ending for name, stop in taken.endings.items()}
 
 
 def of(submissions):
@@ -126,9 +126,9 @@ def test_an_answer_in_a_cell_of_its_own_beside_the_stub():
 
 def test_two_different_answers_are_for_a_person():
     taken = take(Work(correlate=RIGHT).add(OTHER))
-    ending, says = taken.endings["correlate"]
-    assert ending is Ending.AMBIGUOUS
-    assert "Cells 4 and 35 define `correlate` differently" in says
+    stop = taken.endings["correlate"]
+    assert stop.ending is Ending.AMBIGUOUS
+    assert "Cells 4 and 35 define `correlate` differently" in stop.says
     passes(taken, *(set(LAB01.exercises) - {"correlate"}))
 
 
@@ -146,15 +146,15 @@ def test_a_second_definition_in_the_same_cell_replaces_the_first():
 
 def test_a_lost_cell_is_missing_and_the_rest_is_there():
     taken = take(Work().remove("correlate"))
-    assert taken.endings == {"correlate": (Ending.MISSING, "No cell defines `correlate`.")}
+    assert taken.endings == {"correlate": Stop(Ending.MISSING, "No cell defines `correlate`.")}
     passes(taken, *(set(LAB01.exercises) - {"correlate"}))
 
 
 def test_a_renamed_function_is_missing_and_named():
     taken = take(Work(correlate="def corelate(x, m):\n    return 1\n"))
-    ending, says = taken.endings["correlate"]
-    assert ending is Ending.MISSING
-    assert "The exercise's own cell is there (cell 4); it defines `corelate`." in says
+    stop = taken.endings["correlate"]
+    assert stop.ending is Ending.MISSING
+    assert "The exercise's own cell is there (cell 4); it defines `corelate`." in stop.says
 
 
 @pytest.mark.parametrize(
@@ -348,7 +348,7 @@ def test_a_cell_that_is_no_python_costs_no_other(source):
 def test_a_cell_beyond_all_measure_is_for_a_person(source):
     taken = take(Work(correlate=source))
     assert endings(taken) == {"correlate": Ending.MISSING}
-    assert "Cell 4 could not be read: it has" in taken.endings["correlate"][1]
+    assert "Cell 4 could not be read: it has" in taken.endings["correlate"].says
     passes(taken, *(set(LAB01.exercises) - {"correlate"}))
 
 
@@ -554,7 +554,7 @@ def test_a_folder_of_notebooks(tmp_path):
     assert found["fritz"].problem == "no notebook was handed in, but answers.pdf"
     assert found["gerda"].problem == "no notebook was handed in, but gerda.docx"
     assert set(found["gerda"].endings) == set(LAB01.exercises)
-    assert {ending for ending, _ in found["gerda"].endings.values()} == {Ending.MISSING}
+    assert {stop.ending for stop in found["gerda"].endings.values()} == {Ending.MISSING}
     assert found["gerda"].texts == {"spikes": None}
 
 
@@ -576,8 +576,8 @@ def test_two_notebooks_of_one_student(tmp_path):
     Work(spikes="Other.").write(tmp_path / "top.ipynb")
     found = of(intake.collect(tmp_path, LAB01))
     for name, files in {"two": "a.ipynb and b.ipynb", "top": "lab.ipynb and top.ipynb"}.items():
-        assert {ending for ending, _ in found[name].endings.values()} == {Ending.AMBIGUOUS}
-        assert files in found[name].endings["correlate"][1]
+        assert {stop.ending for stop in found[name].endings.values()} == {Ending.AMBIGUOUS}
+        assert files in found[name].endings["correlate"].says
         assert found[name].cells == ()
         assert len(found[name].digest) == 64
     assert found["two"].texts["spikes"] == "*In a.ipynb:*\n\nOne.\n\n*In b.ipynb:*\n\nTwo."
@@ -669,7 +669,7 @@ def test_names_that_look_alike_are_noted(tmp_path):
         Work().write(tmp_path / f"{name}.ipynb")
     found = of(intake.collect(tmp_path, LAB01))
     assert len(found) == 4
-    assert [bool(one.notes) for one in found.values()] == [True, True, False, True]
+    assert [bool(one.notes_for_instructor) for one in found.values()] == [True, True, False, True]
 
 
 def test_nothing_there(tmp_path):
@@ -839,7 +839,7 @@ def test_backslashes_are_paths_and_the_same_name_twice_is_two_files(tmp_path):
         with pytest.warns(UserWarning, match="Duplicate name"):
             archive.writestr("alice.ipynb", Work(correlate=RIGHT).bytes())
     found = collected(tmp_path, buffer.getvalue())
-    assert {ending for ending, _ in found["alice"].endings.values()} == {Ending.AMBIGUOUS}
+    assert {stop.ending for stop in found["alice"].endings.values()} == {Ending.AMBIGUOUS}
 
 
 def test_a_part_of_the_lab_is_collected_as_assigned(tmp_path):

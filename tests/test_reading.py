@@ -148,7 +148,7 @@ def test_what_takes_too_long_is_given_up_and_the_next_is_read(tmp_path, monkeypa
     Work().write(tmp_path / "b.ipynb")
     slow, right = intake.collect(tmp_path, LAB01)
     assert re.fullmatch(r"reading it takes more than \d s, as no notebook should", slow.problem)
-    assert {ending for ending, _ in slow.endings.values()} == {Ending.MISSING}
+    assert {stop.ending for stop in slow.endings.values()} == {Ending.MISSING}
     assert right.problem is None
     assert right.endings == {}
 

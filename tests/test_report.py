@@ -11,7 +11,6 @@ from graded import EVIL, GRADED_CASE, keep, moodle, result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unrolled.grading.intake.collect import LOOKS_ALIKE
 from unrolled.grading.model import Ending, GradingError
 from unrolled.grading.store import gradebook, results
 from unrolled.grading.store.fingerprint import fingerprint
@@ -36,7 +35,8 @@ CLASS = [
     result(
         "Cy_13",
         correlate=Ending.MISSING,
-        notes=("Cell `4` <i>moved</i>.", f"{LOOKS_ALIKE} Hy_16."),
+        notes=("Cell `4` <i>moved</i>.",),
+        for_instructor=("The name looks like another student's: Hy_16.",),
         code=OWN,
     ),
     result("Dora_14", correlate=Ending.CRASHED, causal_conv=Ending.NOT_ATTEMPTED),

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from submissions import ROOT
 
 from unrolled.exercises import load, names
-from unrolled.grading.model import Ending, GradingError, Limits
+from unrolled.grading.model import Ending, GradingError, Limits, Stop
 from unrolled.grading.run import confine, kit, sandbox, scratch, visible, wire
-from unrolled.grading.run.sandbox import Sandbox, Stop
+from unrolled.grading.run.sandbox import Sandbox
 from unrolled.grading.run.visible import site_folders
 
 DTYPES = ["?", "i1", "i8", "u4", "f2", "f4", "f8", "c16"]

@@ -117,15 +117,15 @@ def collect(assignment, submissions):
         if one.problem:
             click.echo(f"{one.student}: {bounds.clipped(one.problem)}")
             continue
-        open_ = {str(ending) for ending, _ in one.endings.values()}
+        open_ = {str(stop.ending) for stop in one.endings.values()}
         answered = len(read.exercises) - len(one.endings)
         rest = "".join(
-            f", {sum(str(ending) == kind for ending, _ in one.endings.values())} {kind}"
+            f", {sum(str(stop.ending) == kind for stop in one.endings.values())} {kind}"
             for kind in sorted(open_)
         )
         late = ", late" if one.late else ""
         click.echo(f"{one.student}: {answered} of {len(read.exercises)} answered{rest}{late}")
-        for note in bounds.few(one.notes):
+        for note in bounds.few((*one.notes, *one.notes_for_instructor)):
             click.echo(f"    {note}")
     bad = sum(one.problem is not None for one in found)
     click.echo(

@@ -117,7 +117,7 @@ def fetch():
 
 def _fetch_with_playwright():
     print("looking for a browser: none here; asking Playwright for its own", flush=True)
-    trouble = ""
+    trouble = last = ""
     with subprocess.Popen(
         [*PLAYWRIGHT, SHELL], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
@@ -126,8 +126,12 @@ def _fetch_with_playwright():
                 print(line.rstrip(), flush=True)
             elif line.startswith("Error") and not trouble:
                 trouble = line.strip()
+            last = line.strip() or last
     if process.returncode:
-        print(f"Playwright could not fetch one ({trouble or 'it gives no reason'})", flush=True)
+        print(
+            f"Playwright could not fetch one ({trouble or last or 'it gives no reason'})",
+            flush=True,
+        )
     browser.cache_clear()
     version.cache_clear()
 

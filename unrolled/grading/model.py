@@ -23,6 +23,19 @@ class Ending(StrEnum):
     AMBIGUOUS = "ambiguous"
 
 
+@dataclass(frozen=True)
+class Stop:
+    """Why there is no verdict on an exercise: it was not run, or its run gave no outcome.
+
+    says:   what student and instructor are told, in a sentence
+    detail: for the instructor alone
+    """
+
+    ending: Ending
+    says: str
+    detail: str = ""
+
+
 # a person has to look: exported as blank, never as zero
 FOR_A_PERSON = frozenset({Ending.CRASHED, Ending.MISSING, Ending.AMBIGUOUS})
 
@@ -112,7 +125,7 @@ class Submission:
     """One student's notebook, read and taken apart; nothing of it has been executed.
 
     cells:    the code to run, in the notebook's order, without checks, magics and duplicates
-    endings:  {exercise: (Ending, what to tell)} where no run is needed: missing, ambiguous, or a
+    endings:  {exercise: Stop} where no run is needed: missing, ambiguous, or a
               cell that is as it was handed out
     texts:    {question: the student's answer in Markdown}; None where the cell is gone
     doubts:   {exercise: why a person has to look if it does not pass}, as where two cells define a
@@ -129,10 +142,11 @@ class Submission:
     file: Path  # as found, for messages
     digest: str  # SHA-256 of the file
     cells: tuple[Cell, ...] = ()
-    endings: dict[str, tuple[Ending, str]] = field(default_factory=dict)
+    endings: dict[str, Stop] = field(default_factory=dict)
     texts: dict[str, str | None] = field(default_factory=dict)
     doubts: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # what was mended on the way: renamed, reordered, duplicated cells
+    notes_for_instructor: tuple[str, ...] = ()  # as those that name another student
     problem: str | None = None
     late: bool | None = None
     days_late: int | None = None
@@ -167,6 +181,7 @@ class Result:
     marks: tuple[Mark, ...]
     texts: dict[str, str | None] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    notes_for_instructor: tuple[str, ...] = ()
     sandbox: str = "bubblewrap"  # or "limits only"
     late: bool | None = None
     fingerprint: tuple[int, ...] = ()  # of the code, for near-identical submissions

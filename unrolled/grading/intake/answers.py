@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from unrolled.common import scopes
 from unrolled.grading.assign.roles import CHECK, EXERCISE, QUESTION, role
 from unrolled.grading.intake.reading import LARGEST_CELL
-from unrolled.grading.model import Cell, Ending
+from unrolled.grading.model import Cell, Ending, Stop
 
 # Every pattern takes time in proportion to the text, whatever a student wrote.
 DEFINITION = re.compile(r"^(?:async[ \t]++)?def[ \t]++(\w++)[ \t]*+\(", re.MULTILINE)
@@ -118,7 +118,7 @@ def take(raw, handout):
     taken.cells, taken.doubts = _slice(chosen, pieces, handout, taken.notes)
     taken.texts = _texts(raw, handout, taken.notes)
     away = {Ending.MISSING, Ending.NOT_ATTEMPTED}
-    endings = {ending for ending, _ in taken.endings.values()}
+    endings = {stop.ending for stop in taken.endings.values()}
     answered = chosen or any(taken.texts.values()) or endings - away
     marked = any(
         role({"metadata": cell.metadata})[1] in {*handout.functions, *handout.questions}
@@ -344,7 +344,7 @@ def _base(node):
 
 # ------------------------------------------------------------------------------------ answers
 def _find(exercise, function, stub, pieces, notes):
-    """The piece that holds the answer, or (Ending, what to tell)."""
+    """The piece that holds the answer, or a Stop."""
     own, perhaps, untouched, elsewhere = _candidates(function, stub, pieces)
     broken = [
         piece
@@ -356,7 +356,7 @@ def _find(exercise, function, stub, pieces, notes):
     found = own or perhaps
     if len(found) > 1:
         cells = _listed(sorted(piece.number for same in found.values() for piece in same))
-        return (
+        return Stop(
             Ending.AMBIGUOUS,
             f"Cells {cells} define `{function}` differently; a person has to say which counts.",
         )
@@ -419,20 +419,20 @@ def _nothing(exercise, function, pieces, broken, untouched):
     if broken:
         piece = broken[0]
         if not piece.readable:
-            return Ending.MISSING, f"Cell {piece.number} could not be read: {piece.fault}."
-        return Ending.ERROR, f"The cell is not valid Python: {piece.fault}."
+            return Stop(Ending.MISSING, f"Cell {piece.number} could not be read: {piece.fault}.")
+        return Stop(Ending.ERROR, f"The cell is not valid Python: {piece.fault}.")
     if untouched:
-        return Ending.NOT_ATTEMPTED, "The function is as it was handed out."
+        return Stop(Ending.NOT_ATTEMPTED, "The function is as it was handed out.")
     marked = [piece for piece in pieces if piece.name == exercise]
     if marked:
         defined = [one.node.name for one in marked[0].statements if hasattr(one.node, "name")]
         instead = f"; it defines {', '.join(f'`{name}`' for name in defined[:3])}"
-        return (
+        return Stop(
             Ending.MISSING,
             f"No cell defines `{function}`. The exercise's own cell is there (cell "
             f"{marked[0].number}){instead if defined else ''}.",
         )
-    return Ending.MISSING, f"No cell defines `{function}`."
+    return Stop(Ending.MISSING, f"No cell defines `{function}`.")
 
 
 def _slice(chosen, pieces, handout, notes):

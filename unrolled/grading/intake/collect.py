@@ -18,9 +18,8 @@ from unrolled.grading.intake.readers import Readers
 from unrolled.grading.intake.reading import LARGEST_FILE, Unreadable
 from unrolled.grading.intake.system import NOBODY, Owner, all_systems, student_id, unwrapped
 from unrolled.grading.intake.systems.folder import NOTEBOOK
-from unrolled.grading.model import Ending, GradingError, Person, Submission
+from unrolled.grading.model import Ending, GradingError, Person, Stop, Submission
 
-LOOKS_ALIKE = "The name looks like another student's:"  # for the instructor only
 PERHAPS = re.compile(r".*\.(json|txt)|[^.]+", re.IGNORECASE | re.DOTALL)
 # letters of other scripts that look like Latin ones
 LOOKALIKES = str.maketrans("аеорсухіјѕԁһԛԝɡαονιρτυкмтнвЬ", "aeopcyxijsdhqwgaovipτukmthbb")
@@ -174,7 +173,7 @@ def _decided(blank, read, notes, handout):
         return replace(
             blank,
             digest=hashlib.sha256("".join(sorted(answered)).encode()).hexdigest(),
-            endings=dict.fromkeys(handout.functions, (Ending.AMBIGUOUS, says)),
+            endings=dict.fromkeys(handout.functions, Stop(Ending.AMBIGUOUS, says)),
             texts={
                 question: _joined(answered.values(), question) for question in handout.questions
             },
@@ -216,7 +215,7 @@ def _refused(blank, problem, handout):
     return replace(
         blank,
         problem=problem,
-        endings=dict.fromkeys(handout.functions, (Ending.MISSING, says)),
+        endings=dict.fromkeys(handout.functions, Stop(Ending.MISSING, says)),
         texts=dict.fromkeys(handout.questions),
     )
 
@@ -242,7 +241,10 @@ def _alike(submissions):
     return [
         replace(
             one,
-            notes=(*one.notes, f"{LOOKS_ALIKE} {', '.join(others)}."),
+            notes_for_instructor=(
+                *one.notes_for_instructor,
+                f"The name looks like another student's: {', '.join(others)}.",
+            ),
         )
         if (others := [name for name in looks[_looks(one.student)] if name != one.student])
         else one

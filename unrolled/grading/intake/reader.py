@@ -55,7 +55,7 @@ def _told(taken, notes):
     return {
         "type": "taken",
         "cells": [[cell.source, cell.exercise] for cell in taken.cells],
-        "endings": {name: [str(end), says] for name, (end, says) in taken.endings.items()},
+        "endings": {name: [str(stop.ending), stop.says] for name, stop in taken.endings.items()},
         "doubts": taken.doubts,
         "texts": taken.texts,
         "notes": [*notes, *taken.notes],

@@ -17,8 +17,8 @@ from numpy import frombuffer, uint8
 
 from unrolled.common.files import ROOT
 from unrolled.grading.intake.answers import Taken
-from unrolled.grading.model import Cell, Ending, GradingError
-from unrolled.grading.run.process import START, Process, Stop
+from unrolled.grading.model import Cell, Ending, GradingError, Stop
+from unrolled.grading.run.process import START, Process
 
 SECONDS, SECONDS_PER_MB = 4.0, 0.1  # of computing, for one file
 MEMORY_MB = 3072
@@ -126,7 +126,7 @@ def _stopped(stop, seconds):
 def _taken(reply):
     return Taken(
         cells=tuple(Cell(source, exercise) for source, exercise in reply["cells"]),
-        endings={name: (Ending(end), says) for name, (end, says) in reply["endings"].items()},
+        endings={name: Stop(Ending(end), says) for name, (end, says) in reply["endings"].items()},
         doubts=reply["doubts"],
         texts=reply["texts"],
         notes=reply["notes"],

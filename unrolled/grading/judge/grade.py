@@ -13,9 +13,8 @@ from unrolled.exercises import load
 from unrolled.grading.assign.seeds import SEEDS, seeds
 from unrolled.grading.judge import partly
 from unrolled.grading.judge.scoring import ended, mark
-from unrolled.grading.model import Assignment, Ending, GradingError, Result, Submission
+from unrolled.grading.model import Assignment, Ending, GradingError, Result, Stop, Submission
 from unrolled.grading.run import executors, sandbox
-from unrolled.grading.run.sandbox import Stop
 from unrolled.grading.run.session import Session
 from unrolled.grading.store import gradebook, record, results
 from unrolled.grading.store.fingerprint import fingerprint
@@ -94,8 +93,8 @@ def grade(
 def carried_out(job, executor, submissions):
     """Yield (index, Result) of each submission as it is done."""
     for at, result in executor.run(partial(examined, job), submissions):
-        if isinstance(result, executors.Lost):
-            result = unfinished(job.assignment, submissions[at], Ending.CRASHED, result.says)
+        if isinstance(result, Stop):
+            result = unfinished(job.assignment, submissions[at], result)
         yield at, result
 
 
@@ -163,18 +162,20 @@ def _examined_safely(job, submission):
     except GradingError:
         raise
     except Exception as error:
-        says, detail = (
-            "Grading it failed, and a person has to look.",
-            f"{type(error).__name__}: {error}",
-        )
-        return unfinished(job.assignment, submission, Ending.CRASHED, says, detail)
+        says, detail = "Grading it failed, and a person has to look.", _named(error)
+        return unfinished(job.assignment, submission, Stop(Ending.CRASHED, says, detail))
+
+
+def _named(error):
+    return f"{type(error).__name__}: {error}"
 
 
 def examine(job, submission: Submission):
     """The Result of one submission: run in a sandbox, judged here."""
     assignment = job.assignment
     if submission.problem is not None:
-        return unfinished(assignment, submission, Ending.MISSING, submission.problem)
+        stop = Stop(Ending.MISSING, submission.problem)
+        return unfinished(assignment, submission, stop)
     lab = load(assignment.lab)
     answered = {cell.exercise for cell in submission.cells}
     lines = {line.strip() for cell in submission.cells for line in cell.source.splitlines()}
@@ -182,11 +183,11 @@ def examine(job, submission: Submission):
     with Session(submission.cells, assignment.limits, job.hidden, job.unconfined) as session:
         for name, points in assignment.exercises.items():
             if name in submission.endings:
-                marks.append(ended(name, points, *submission.endings[name]))
+                marks.append(ended(name, points, submission.endings[name]))
                 continue
             if name not in answered:
-                says = "The notebook has no cell for it."
-                marks.append(ended(name, points, Ending.MISSING, says))
+                stop = Stop(Ending.MISSING, "The notebook has no cell for it.")
+                marks.append(ended(name, points, stop))
                 continue
             exercise = lab.exercises[name]
             drawn = seeds(assignment, name, submission.group or submission.student)
@@ -238,9 +239,8 @@ def _judged(exercise, assignment, cases, outcome, lines):
         made = mark(exercise, points, cases, outcome, lines)
         return made, partly.right(exercise, cases, outcome) if assignment.partial else []
     except Exception as error:  # a fault of ours is no zero of theirs
-        detail = f"{type(error).__name__}: {error}"
         says = "Judging it failed, and a person has to look."
-        return ended(exercise.name, points, Ending.CRASHED, says, detail), []
+        return ended(exercise.name, points, Stop(Ending.CRASHED, says, _named(error))), []
 
 
 def _doubted(made, why):
@@ -261,10 +261,9 @@ def _cases(lab, exercise, seed):
     return load(lab).exercises[exercise].draw(seed)
 
 
-def unfinished(assignment, submission, ending, says, detail=""):
-    """The Result of a submission that was not run."""
-    given = assignment.exercises.items()
-    marks = [ended(name, points, ending, says, detail) for name, points in given]
+def unfinished(assignment, submission, stop):
+    """The Result of a submission on which there is no verdict at all."""
+    marks = [ended(name, points, stop) for name, points in assignment.exercises.items()]
     return _result(submission, marks)
 
 
@@ -275,6 +274,7 @@ def _result(submission, marks):
         marks=tuple(marks),
         texts=dict(submission.texts),
         notes=tuple(submission.notes),
+        notes_for_instructor=tuple(submission.notes_for_instructor),
         sandbox=sandbox.kind(),
         late=submission.late,
         days_late=submission.days_late,

@@ -12,8 +12,7 @@ from numpy import errstate
 from unrolled.exercises.failure import Kind
 from unrolled.exercises.judging import judge
 from unrolled.exercises.verdict import Status
-from unrolled.grading.model import FOR_A_PERSON, Ending, Mark
-from unrolled.grading.run.sandbox import Stop
+from unrolled.grading.model import FOR_A_PERSON, Ending, Mark, Stop
 
 ENDINGS = {
     Status.PASSED: Ending.PASSED,
@@ -32,7 +31,7 @@ def mark(exercise, points, cases, outcome, lines=frozenset()):
     lines:   the lines of the student's cells, stripped; one of them may be quoted back
     """
     if isinstance(outcome, Stop):
-        return ended(exercise.name, points, outcome.ending, outcome.says, outcome.detail)
+        return ended(exercise.name, points, outcome)
     with errstate(all="ignore"):  # known mistakes may divide by zero
         verdict = judge(exercise, cases, outcome)
     if not verdict.passed:
@@ -47,11 +46,11 @@ def mark(exercise, points, cases, outcome, lines=frozenset()):
     )
 
 
-def ended(name, points, ending, says, detail=""):
-    """The Mark of an exercise that was not judged; `detail` is for the instructor alone."""
-    score = None if ending in FOR_A_PERSON else 0
-    whole = _steady(f"{says} ({detail})" if detail else says)
-    return Mark(name, ending, points, score, says=(says,), for_instructor=whole)
+def ended(name, points, stop):
+    """The Mark of an exercise on which there is no verdict, because of a Stop."""
+    score = None if stop.ending in FOR_A_PERSON else 0
+    whole = _steady(f"{stop.says} ({stop.detail})" if stop.detail else stop.says)
+    return Mark(name, stop.ending, points, score, says=(stop.says,), for_instructor=whole)
 
 
 def _failed(exercise, points, verdict, outcome, lines):

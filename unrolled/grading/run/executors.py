@@ -2,7 +2,7 @@
 
 Each executor has one method, `run(function, tasks)`, which yields (index of the task, result) in
 the order in which they end. A task whose process died is tried again, TRIES times in all, and then
-ends as Lost. An exception of the function itself is raised, and the rest is given up.
+ends as a Stop. An exception of the function itself is raised, and the rest is given up.
 """
 
 import contextlib
@@ -13,19 +13,11 @@ import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 
-from unrolled.grading.model import GradingError
+from unrolled.grading.model import Ending, GradingError, Stop
 from unrolled.grading.run import kit
 
 TRIES = 2
-
-
-@dataclass(frozen=True)
-class Lost:
-    """The process that worked on a task died each time; `says` how."""
-
-    says: str
 
 
 class Here:
@@ -50,7 +42,7 @@ class Processes:
             batch = alone or list(waiting)
             broke = False
             for index, result in self._pool(function, {i: waiting[i] for i in batch}):
-                if isinstance(result, Lost):
+                if isinstance(result, Stop):
                     broke = True
                     continue
                 del waiting[index]
@@ -65,7 +57,8 @@ class Processes:
             if tries[alone[0]] == TRIES:
                 del waiting[alone[0]]
                 suspects = suspects[1:]
-                yield alone[0], Lost(f"The process that graded it died {TRIES} times.")
+                says = f"The process that graded it died {TRIES} times."
+                yield alone[0], Stop(Ending.CRASHED, says)
 
     def _pool(self, function, tasks):
         context = multiprocessing.get_context("spawn")  # no copy of our threads and locks
@@ -77,7 +70,7 @@ class Processes:
                 try:
                     yield futures[future], future.result()
                 except BrokenProcessPool:
-                    yield futures[future], Lost("The process that graded it died.")
+                    yield futures[future], Stop(Ending.CRASHED, "The process that graded it died.")
         except BaseException:
             _stop(pool)
             raise
@@ -133,7 +126,7 @@ class Dask:
                     if error is None:
                         yield index, future.result()
                     elif type(error).__name__ in ("KilledWorker", "CancelledError"):
-                        yield index, Lost("The Dask workers that graded it died.")
+                        yield index, Stop(Ending.CRASHED, "The Dask workers that graded it died.")
                     else:
                         raise error
             except BaseException:

@@ -8,10 +8,9 @@ import selectors
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
-from unrolled.grading.model import Ending, GradingError
+from unrolled.grading.model import Ending, GradingError, Stop
 from unrolled.grading.run import wire
 
 PAUSE = 0.02  # seconds between two looks at the clock
@@ -19,15 +18,6 @@ PAUSE = 0.02  # seconds between two looks at the clock
 # that is busy, no time counts: that would make a verdict depend on what else is running.
 IDLE, IDLE_EXTRA = 3.0, 2.0  # times as long, and seconds
 START = 120.0  # seconds until a worker is there, on a machine that is busy
-
-
-@dataclass(frozen=True)
-class Stop:
-    """Why a process gave no answer."""
-
-    ending: Ending
-    says: str
-    detail: str = ""  # for the instructor
 
 
 class Process:

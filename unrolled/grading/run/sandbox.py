@@ -19,11 +19,11 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from unrolled.grading.model import Ending, GradingError, Limits
+from unrolled.grading.model import Ending, GradingError, Limits, Stop
 from unrolled.grading.run import kit, scratch, visible
-from unrolled.grading.run.process import START, Process, Stop
+from unrolled.grading.run.process import START, Process
 
-__all__ = ["BUBBLEWRAP", "LIMITS_ONLY", "START", "Sandbox", "Stop", "kind", "why_limited"]
+__all__ = ["BUBBLEWRAP", "LIMITS_ONLY", "START", "Sandbox", "kind", "why_limited"]
 
 BUBBLEWRAP, LIMITS_ONLY = "bubblewrap", "limits only"
 FILES = 10_000  # in its own folder: each takes memory that counts nowhere

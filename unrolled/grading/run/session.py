@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from unrolled.exercises.failure import Failure, Kind
 from unrolled.exercises.plain import NotPlain, plain
 from unrolled.exercises.running import LINES, PRINTED, Outcome
-from unrolled.grading.model import Ending, GradingError
+from unrolled.grading.model import Ending, GradingError, Stop
 from unrolled.grading.run import sandbox
-from unrolled.grading.run.sandbox import Sandbox, Stop
+from unrolled.grading.run.sandbox import Sandbox
 
 BROKEN_CELLS = 4  # so many may be left out before the rest is given up
 TRIES = 3  # at starting a sandbox

@@ -78,6 +78,7 @@ def _result(plain):
         for mark in plain["marks"]
     ]
     given = {**plain, "marks": tuple(marks), "notes": tuple(plain["notes"])}
+    given["notes_for_instructor"] = tuple(plain["notes_for_instructor"])
     return Result(**{**given, "fingerprint": tuple(plain["fingerprint"])})
 
 

@@ -8,7 +8,6 @@ from unrolled.common.files import write_atomically, write_bytes_atomically
 from unrolled.grading.assign.handout import due_in_words
 from unrolled.grading.assign.lab_notebook import lab_notebook
 from unrolled.grading.assign.roles import EXERCISE, role
-from unrolled.grading.intake.collect import LOOKS_ALIKE
 from unrolled.grading.intake.system import Returned, all_systems
 from unrolled.grading.model import Ending, GradingError
 from unrolled.grading.store import gradebook, results
@@ -162,7 +161,7 @@ def grades(book, as_zero, names, totals):
         rows.append(
             [
                 *(one.student, *scores, tables.number(totals[one.student]), most),
-                *("; ".join(waiting), late, " ".join(bounds.few(one.notes))),
+                *("; ".join(waiting), late, " ".join(bounds.few(_notes(one)))),
             ]
         )
     return rows
@@ -232,7 +231,7 @@ def feedback_page(book, one, address=None):
     return templating.render(
         "feedback.html.jinja",
         title=_title(book),
-        result=replace(one, notes=bounds.few(_for_student(one.notes))),
+        result=replace(one, notes=bounds.few(one.notes)),
         broken=book.broken(one),
         lateness=lateness(book, one),
         policy=book.assignment.late,
@@ -263,9 +262,9 @@ def feedback_page(book, one, address=None):
     )
 
 
-def _for_student(notes):
-    """Notes without those that name another student."""
-    return tuple(note for note in notes if not note.startswith(LOOKS_ALIKE))
+def _notes(result):
+    """All notes on a result; some are for the instructor alone."""
+    return (*result.notes, *result.notes_for_instructor)
 
 
 def class_page(book, feedback, address=None):
@@ -295,7 +294,7 @@ def class_page(book, feedback, address=None):
             for one in book.results
         ],
         alike=similarity.pairs(book.results, _handed_out(book), book.groups),
-        noted=[(one.student, bounds.few(one.notes)) for one in book.results if one.notes],
+        noted=[(one.student, bounds.few(notes)) for one in book.results if (notes := _notes(one))],
         chapter=book.lab.chapter,
         address=address,
     )
