@@ -317,7 +317,7 @@ def test_forward_accumulation_checks_what_upstream_returns(rng):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"tokens": np.full((7, 3), 6)}, "tokens: tokens in 0 … 5 expected, got 6"),
+        ({"tokens": np.full((7, 3), 6)}, "tokens: integers in 0 … 5 expected, got 6"),
         ({"targets": np.zeros((6, 3), int)}, r"targets: shape \(7, 3\) expected"),
         ({"W_o": np.zeros((6, 5))}, r"W_o: shape \(V, 4\) expected"),
         ({"W_h": np.zeros((4, 5))}, r"W_h: shape \(4, 4\) expected"),

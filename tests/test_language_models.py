@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unrolled import language_models as lm
+from unrolled.experiments import language_models as driver
 from unrolled.support import verify
 from unrolled.unfolding import readout, rnn_forward
 
@@ -241,8 +242,8 @@ def test_generate_reads_what_it_wrote_and_stops_at_the_end(rng):
     def counting(token, state):
         return np.where(np.arange(5) == token + 1, 0.0, -np.inf), [*state, token]
 
-    assert lm.generate(counting, [], rng, start=0, end=4) == [1, 2, 3]
-    assert lm.generate(counting, [], rng, start=0, end=4, longest=2) == [1, 2]
+    assert lm.generate(counting, [], 0, 4, rng) == [1, 2, 3]
+    assert lm.generate(counting, [], 0, 4, rng, longest=2) == [1, 2]
 
 
 @given(st.integers(2, 6), st.integers(2, 40), st.floats(0.1, 50), st.integers(0, 999))
@@ -261,9 +262,9 @@ def test_tables_are_distributions(V, N, kappa, seed):
 
 # --------------------------------------------------------------------------- the random network
 def test_states_do_not_depend_on_the_windows(rng):
-    network = lm.random_network(7, rng, D=3, H=5)
+    network = driver.random_network(7, rng, D=3, H=5)
     stream = lm.streams(rng.integers(7, size=62), 3)
-    whole, split = lm.read_states(network, stream, 100), lm.read_states(network, stream, 4)
+    whole, split = driver.read_states(network, stream, 100), driver.read_states(network, stream, 4)
     np.testing.assert_allclose(whole[0], split[0], atol=1e-6)
     np.testing.assert_array_equal(whole[1], split[1])
     np.testing.assert_array_equal(whole[2], whole[1] != 0)
@@ -273,9 +274,9 @@ def test_states_do_not_depend_on_the_windows(rng):
 def test_the_readout_learns_what_follows_what(rng):
     """A periodic text has perplexity 1 for whoever knows the last token."""
     text = np.tile([3, 4, 5, 6], 200)
-    network = lm.random_network(7, rng, D=8, H=16)
-    states, targets, mask = lm.read_states(network, lm.streams(text, 4))
-    W_o = lm.train_readout(states, targets, mask, 7, rng, epochs=200, batch=64)
+    network = driver.random_network(7, rng, D=8, H=16)
+    states, targets, mask = driver.read_states(network, lm.streams(text, 4))
+    W_o = driver.train_readout(states, targets, mask, 7, rng, epochs=200, batch=64)
     values, _ = lm.token_log_probs(readout(states, W_o)[0], targets, mask)
     assert lm.perplexity(values, mask.sum()) < 1.1
 
@@ -286,31 +287,60 @@ BAD = [
     (lambda: lm.Vocabulary([]), "sentences: text with at least one token"),
     (lambda: lm.Vocabulary(["  "]), "sentences: text with at least one token"),
     (lambda: lm.Vocabulary(["a"], "syllable"), "level: 'word' or 'character' .* 'syllable'"),
-    (lambda: words.decode([0, 5]), r"numbers: tokens in 0 … 4 expected, got 5"),
-    (lambda: lm.embed(np.ones((4, 2)), np.array([1, -1])), "tokens: tokens in 0 … 3 .* got -1"),
-    (lambda: lm.embed(np.ones((4, 2)), np.array([4])), "tokens: tokens in 0 … 3 .* got 4"),
-    (lambda: lm.embed(np.ones((4, 2)), np.array([1.0])), "tokens: ints expected, got float64"),
-    (lambda: lm.cross_entropy(z23, np.array([0, 3])), "targets: tokens in 0 … 2 .* got 3"),
+    (lambda: words.decode([0, 5]), r"numbers: integers in 0 … 4 expected, got 5"),
+    (lambda: lm.embed(np.ones((4, 2)), np.array([1, -1])), "tokens: integers in 0 … 3 .* got -1"),
+    (lambda: lm.embed(np.ones((4, 2)), np.array([4])), "tokens: integers in 0 … 3 .* got 4"),
+    (lambda: lm.embed(np.ones((4, 2)), np.array([1.0])), "tokens: integers expected, got float64"),
+    (lambda: lm.cross_entropy(z23, np.array([0, 3])), "targets: integers in 0 … 2 .* got 3"),
     (lambda: lm.cross_entropy(z23, np.array([0])), r"targets: shape \(2,\) expected"),
     (lambda: lm.cross_entropy(z23, y2, np.ones(3, dtype=bool)), r"mask: shape \(2,\) expected"),
+    (lambda: lm.cross_entropy(z23, y2 > 0), "targets: integers expected, got bool"),
+    (lambda: lm.cross_entropy(z23, y2, np.ones(2)), "mask: a mask of bool expected, got float64"),
+    (lambda: lm.next_distribution([1, np.nan]), "z: finite scores .* got nan"),
+    (lambda: lm.next_distribution([1, np.inf]), "z: finite scores .* got inf"),
+    (lambda: lm.next_distribution([-np.inf] * 2), "z: finite scores .* got -inf"),
+    (lambda: lm.unigram(y2, 3, alpha=np.inf), "alpha: a finite number expected, got inf"),
+    (lambda: lm.bigram(y2, y2, 3, kappa=np.inf), "kappa: a finite number expected, got inf"),
+    (lambda: lm.bigram(y2, y2[:1], 3), r"targets: shape \(2,\) expected"),
     (lambda: lm.perplexity(-3.0, 0), "tokens: at least 1 in total expected, got 0"),
     (lambda: lm.perplexity(3.0, 2), "log_probs: at most 0 in total expected, got 3.0"),
-    (lambda: lm.bits_per_character(-3.0, []), "characters: at least 1 in total"),
+    (lambda: lm.bits_per_character(-3.0, []), "characters: at least one entry"),
     (lambda: lm.next_distribution(np.ones(3), temperature=0), "temperature: .* above 0 .* got 0"),
     (lambda: lm.next_distribution(np.ones(3), temperature=-0.5), "temperature: .* got -0.5"),
     (lambda: lm.next_distribution(np.ones(3), temperature=np.nan), "temperature: .* got nan"),
-    (lambda: lm.next_distribution(np.ones(3), top_k=0), "top_k: an int of at least 1 .* got 0"),
-    (lambda: lm.next_distribution(np.ones(3), top_k=1.5), "top_k: an int .* got 1.5"),
-    (lambda: lm.next_distribution(np.ones(3), top_p=0.0), r"top_p: .* \(0, 1\] .* got 0.0"),
+    (lambda: lm.next_distribution(np.ones(3), top_k=0), "top_k: an integer of at least 1 .* got 0"),
+    (lambda: lm.next_distribution(np.ones(3), top_k=1.5), "top_k: an integer .* got 1.5"),
+    (lambda: lm.next_distribution(np.ones(3), top_p=0.0), "top_p: .* above 0 .* got 0.0"),
     (lambda: lm.next_distribution(np.ones(3), top_p=1.1), r"top_p: .* got 1.1"),
-    (lambda: lm.next_distribution(np.ones((2, 3))), r"z: a vector .* \(2, 3\)"),
+    (lambda: lm.next_distribution(np.ones((2, 3))), r"z: shape \(V,\) .* \(2, 3\)"),
     (lambda: lm.streams(np.arange(7), 4), "batch: 1 … 3 pieces .* 7 tokens, got 4"),
     (lambda: lm.streams(np.arange(7), 0), "batch: .* got 0"),
-    (lambda: list(lm.windows(np.zeros((4, 2), int), 0)), "T: .* at least 1 step .* got 0"),
-    (lambda: lm.unigram(np.array([0, 9]), 4), "targets: tokens in 0 … 3 .* got 9"),
+    (lambda: list(lm.windows(np.zeros((4, 2), int), 0)), "T: .* at least 1 .* got 0"),
+    (lambda: lm.unigram(np.array([0, 9]), 4), "targets: integers in 0 … 3 .* got 9"),
     (lambda: lm.unigram(np.array([0]), 4, alpha=0), "alpha: .* above 0 .* got 0"),
     (lambda: lm.bigram(y2, y2, 3, kappa=-1), "kappa: .* above 0 .* got -1"),
 ]
+
+
+def test_what_is_masked_need_not_be_valid():
+    z = np.array([[0.0, 1.0, 2.0], [np.nan, np.inf, 0.0]])
+    mask = np.array([True, False])
+    loss, cache = lm.cross_entropy(z, [1, -100], mask)
+    expected, alone = lm.cross_entropy(z[:1], [1])
+    assert loss == expected
+    dz = lm.cross_entropy_backward(1.0, cache)
+    np.testing.assert_array_equal(dz[:1], lm.cross_entropy_backward(1.0, alone))
+    assert not dz[1].any()
+
+
+def test_integers_are_scores():
+    scores = np.array([[0, 200]], np.uint8)
+    np.testing.assert_array_equal(lm.softmax(scores)[0], lm.softmax(scores.astype(float))[0])
+    assert lm.cross_entropy(scores, [0])[0] == 200
+
+
+def test_the_lowest_temperature_is_greedy():
+    np.testing.assert_array_equal(lm.next_distribution([1, 3, 2], 1e-310), [0, 1, 0])
 
 
 @pytest.mark.parametrize(("call", "message"), BAD)

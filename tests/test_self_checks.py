@@ -13,6 +13,7 @@ import pytest
 from unrolled import bptt, clipping, convolution, language_models, pooling, unfolding
 from unrolled.authoring import notebooks, self_check
 from unrolled.authoring.markup import blocks
+from unrolled.experiments.language_models import random_network
 
 CHAPTERS = {int(path.name[:2]): path for path in notebooks.chapters()}
 
@@ -417,7 +418,7 @@ def test_choices_of_chapter_4(rng):
     assert math.log2(64) / 6 < math.log2(4)
 
     assert right_choice(4, 7) == "Close to the bigram's."
-    X, W_i, W_h, b = language_models.random_network(9, rng, D=4, H=6)
+    X, W_i, W_h, b = random_network(9, rng, D=4, H=6)
     tokens = np.array([[1, 5], [4, 2], [3, 3]])  # two texts that end alike
     x, _ = language_models.embed(X, tokens)
     h, _ = unfolding.rnn_forward(x, None, W_i, 0 * W_h, b)

@@ -469,7 +469,7 @@ def write_text(p, vocabulary, rng, longest=300, cell="lstm", first="\n", **optio
         return readout(y[0, 0], p["W_o"], p["b_o"])[0], state
 
     begin = vocabulary.encode(first)[-2]
-    return vocabulary.decode(generate(step, None, rng, begin, vocabulary.end, longest, **options))
+    return vocabulary.decode(generate(step, None, begin, vocabulary.end, rng, longest, **options))
 
 
 CHECKPOINT = 1  # version of the format

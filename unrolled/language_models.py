@@ -9,7 +9,15 @@ from collections import Counter
 
 import numpy as np
 
-from unrolled.unfolding import readout, rnn_forward
+from unrolled.common.arguments import (
+    booleans,
+    check_shape,
+    floats,
+    floats_like,
+    integers,
+    one_integer,
+    one_number,
+)
 
 __all__ = [
     "END",
@@ -18,7 +26,6 @@ __all__ = [
     "Vocabulary",
     "bigram",
     "bits_per_character",
-    "check_tokens",
     "cross_entropy",
     "cross_entropy_backward",
     "embed",
@@ -28,8 +35,6 @@ __all__ = [
     "log_softmax_backward",
     "next_distribution",
     "perplexity",
-    "random_network",
-    "read_states",
     "sample",
     "sequence_log_prob",
     "sequence_log_prob_backward",
@@ -40,7 +45,6 @@ __all__ = [
     "token_log_probs",
     "token_log_probs_backward",
     "tokenise",
-    "train_readout",
     "unigram",
     "windows",
 ]
@@ -61,16 +65,6 @@ def tokenise(sentence, level):
     if level not in ("word", "character"):
         raise ValueError(f"level: 'word' or 'character' expected, got {level!r}")
     return re.findall(r"\w+|[^\w\s]", sentence) if level == "word" else list(sentence)
-
-
-def check_tokens(name, tokens, V):
-    """Raise ValueError unless all tokens are ints in 0 … V-1."""
-    tokens = np.asarray(tokens)
-    if tokens.dtype.kind not in "iu":
-        raise ValueError(f"{name}: ints expected, got {tokens.dtype}")
-    wrong = tokens[(tokens < 0) | (tokens >= V)]
-    if wrong.size:
-        raise ValueError(f"{name}: tokens in 0 … {V - 1} expected, got {wrong.flat[0]}")
 
 
 class Vocabulary:
@@ -100,7 +94,7 @@ class Vocabulary:
 
     def decode(self, numbers):
         """Back to text, without □ and ■."""
-        check_tokens("numbers", numbers, len(self))
+        numbers = integers("numbers", numbers, len(self)) if np.size(numbers) else ()
         inner = [self.tokens[n] for n in np.ravel(numbers) if n > self.end]
         return (" " if self.level == "word" else "").join(inner)
 
@@ -111,12 +105,22 @@ def embed(X, tokens):
     X: (V, D), tokens: (...), ints in 0 … V-1. Returns (..., D) and a cache. Raises
     ValueError for a token outside the vocabulary.
     """
-    check_tokens("tokens", tokens, len(X))
+    X = floats(X=X)
+    check_shape("X", X, "VD")
+    tokens = integers("tokens", tokens, len(X))
     return X[tokens], (X, tokens)
+
+
+def _scores(z):
+    """z: (..., V) as floats, or ValueError."""
+    z = floats(z=z)
+    check_shape("z", z, (*z.shape[:-1], "V"))
+    return z
 
 
 def softmax(z):
     """Probabilities from scores along the last axis, eq. (12). z: (..., V)."""
+    z = _scores(z)
     e = np.exp(z - z.max(axis=-1, keepdims=True))
     p = e / e.sum(axis=-1, keepdims=True)
     return p, p
@@ -124,6 +128,7 @@ def softmax(z):
 
 def log_softmax(z):
     """log softmax(z), without ever taking the logarithm of 0. z: (..., V)."""
+    z = _scores(z)
     shifted = z - z.max(axis=-1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return log_p, log_p
@@ -133,21 +138,15 @@ def token_log_probs(z, targets, mask=None):
     """log P of each target under softmax(z): the factors of eq. (11), as logarithms.
 
     z: (..., V), targets: (...), ints in 0 … V-1; mask: (...), bool, False where nothing
-    is predicted: 0 there. Returns (...) and a cache. Raises ValueError for a target
-    outside the vocabulary, or shapes that do not fit.
+    is predicted: 0 there, whatever the target. Returns (...) and a cache. Raises
+    ValueError for a target outside the vocabulary, or shapes that do not fit.
     """
-    targets, wanted = np.asarray(targets), np.shape(z)[:-1]
-    mask = np.ones(wanted, dtype=bool) if mask is None else np.asarray(mask)
-    for name, array in (("targets", targets), ("mask", mask)):
-        if array.shape != wanted:
-            raise ValueError(
-                f"{name}: shape {wanted} expected, that of z without its "
-                f"last axis, got {array.shape}"
-            )
-    check_tokens("targets", targets, np.shape(z)[-1])
     log_p, _ = log_softmax(z)
+    *places, V = log_p.shape
+    mask = np.ones(places, bool) if mask is None else booleans("mask", mask, places)
+    targets = integers("targets", targets, V, where=mask)
     chosen = np.take_along_axis(log_p, targets[..., None], axis=-1)[..., 0]
-    return np.where(mask, chosen, chosen.dtype.type(0)), (log_p, targets, mask)
+    return np.where(mask, chosen, 0), (log_p, targets, mask)
 
 
 def sequence_log_prob(z, targets, mask=None):
@@ -167,47 +166,55 @@ def cross_entropy(z, targets, mask=None):
 
 def softmax_backward(dp, p):
     """dz_j = p_j (dp_j - Σ_i dp_i p_i). dp: (..., V)."""
+    dp = floats_like("dp", dp, p.shape, p.dtype)
     return p * (dp - (dp * p).sum(axis=-1, keepdims=True))
 
 
 def log_softmax_backward(dlog_p, log_p):
     """dz_j = dlog_p_j - p_j Σ_i dlog_p_i. dlog_p: (..., V)."""
+    dlog_p = floats_like("dlog_p", dlog_p, log_p.shape, log_p.dtype)
     return dlog_p - np.exp(log_p) * dlog_p.sum(axis=-1, keepdims=True)
 
 
 def token_log_probs_backward(dout, cache):
     """dz = dout (onehot(target) - p), and 0 where masked. dout: (...)."""
     log_p, targets, mask = cache
+    dout = floats_like("dout", dout, targets.shape, log_p.dtype)
     dout, at = (dout * mask)[..., None], targets[..., None]
     dz = -dout * np.exp(log_p)  # (..., V)
     at_target = np.take_along_axis(dz, at, axis=-1) + dout
     np.put_along_axis(dz, at, at_target, axis=-1)
+    dz[~mask] = 0  # even where the score is not finite
     return dz
 
 
 def sequence_log_prob_backward(dout, cache):
     """Gradient of `sequence_log_prob`. dout: (B,). Returns dz: (T, B, V)."""
-    everywhere = np.broadcast_to(dout, cache[1].shape)
+    log_p, targets, _ = cache
+    dout = floats_like("dout", dout, targets.shape[1:], log_p.dtype)
+    everywhere = np.broadcast_to(dout, targets.shape)
     return token_log_probs_backward(everywhere, cache)
 
 
 def cross_entropy_backward(dl, cache):
     """dz = dl (p - onehot(target)). dl: a number. Returns (..., V)."""
     log_p, targets, _ = cache
-    everywhere = np.full(targets.shape, -dl, dtype=log_p.dtype)
+    everywhere = np.full(targets.shape, -one_number("dl", dl), log_p.dtype)
     return token_log_probs_backward(everywhere, cache)
 
 
 def embed_backward(dout, cache):
     """dX: each row adds up the gradients of all places of its token. dout: (..., D)."""
     X, tokens = cache
-    dX = np.zeros_like(X, dtype=dout.dtype)
+    dout = floats_like("dout", dout, (*tokens.shape, X.shape[1]), X.dtype)
+    dX = np.zeros(X.shape, dout.dtype)
     np.add.at(dX, tokens, dout)
     return dX
 
 
 def _total(log_probs, name, counts):
     """Σ log P / Σ counts; raises ValueError for nothing to count, or a P above 1."""
+    log_probs, counts = floats(**{"log_probs": log_probs, name: counts})
     total, log_p = np.sum(counts), np.sum(log_probs)
     if not total >= 1:
         raise ValueError(f"{name}: at least 1 in total expected, got {total}")
@@ -230,29 +237,36 @@ def bits_per_character(log_probs, characters):
 
 
 def _check_options(z, temperature, top_k, top_p):
-    """Raise ValueError for a distribution that does not exist."""
-    if np.ndim(z) != 1 or np.size(z) == 0:
-        raise ValueError(f"z: a vector of scores expected, got shape {np.shape(z)}")
-    if not 0 < temperature < np.inf:
+    """z in float64 and the options; ValueError where there is no distribution."""
+    z = floats(z=z).astype(float)
+    check_shape("z", z, "V")
+    if np.isnan(z).any() or z.max() in (-np.inf, np.inf):
         raise ValueError(
-            f"temperature: a number above 0 expected, got {temperature}; "
-            "for the most probable token use top_k=1"
+            "z: finite scores expected, or -inf but not for all, "
+            f"got {z[np.isnan(z) | (z == z.max())][0]}"
         )
-    whole = top_k is None or isinstance(top_k, (int, np.integer))
-    if not whole or (top_k is not None and top_k < 1):
-        raise ValueError(f"top_k: an int of at least 1 expected, got {top_k!r}")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p: a number in (0, 1] expected, got {top_p}")
+    if temperature == 0:
+        raise ValueError(
+            "temperature: a number above 0 expected, got 0; for the most probable token use top_k=1"
+        )
+    temperature = one_number("temperature", temperature, above=0)
+    top_k = None if top_k is None else one_integer("top_k", top_k, least=1)
+    top_p = None if top_p is None else one_number("top_p", top_p, above=0)
+    if top_p is not None and top_p > 1:
+        raise ValueError(f"top_p: a number of at most 1 expected, got {top_p}")
+    return z, temperature, top_k, top_p
 
 
 def next_distribution(z, temperature=1.0, top_k=None, top_p=None):
     """The distribution a token is drawn from. z: (V,) scores. Returns p: (V,).
 
     Temperature first, then top-k, then the nucleus of what is left. top_k=1 is greedy.
-    Raises ValueError for temperature <= 0, top_k < 1, top_p outside (0, 1].
+    Raises ValueError for temperature <= 0, top_k < 1, top_p outside (0, 1], and for
+    scores that are NaN, inf or all -inf. p is float64, whatever z is.
     """
-    _check_options(z, temperature, top_k, top_p)
-    p, _ = softmax(np.asarray(z, dtype=float) / temperature)
+    z, temperature, top_k, top_p = _check_options(z, temperature, top_k, top_p)
+    with np.errstate(over="ignore"):  # to -inf, however low the temperature
+        p, _ = softmax((z - z.max()) / temperature)
     order = np.argsort(-p, kind="stable")[:top_k]  # the most probable first
     kept = p[order] / p[order].sum()
     if top_p is not None:
@@ -265,10 +279,11 @@ def next_distribution(z, temperature=1.0, top_k=None, top_p=None):
 
 def sample(z, rng, **options):
     """Draw one token from scores z: (V,). Options are those of `next_distribution`."""
-    return int(rng.choice(len(z), p=next_distribution(z, **options)))
+    p = next_distribution(z, **options)
+    return int(rng.choice(len(p), p=p))
 
 
-def generate(step, state, rng, start, end, longest=200, **options):
+def generate(step, state, start, end, rng, longest=200, **options):
     """Tokens drawn one after the other, until `end` or `longest` of them; a list.
 
     step(token, state) -> (z, state) reads a token and scores the next.
@@ -285,9 +300,8 @@ def generate(step, state, rng, start, end, longest=200, **options):
 
 def unigram(targets, V, alpha=1.0):
     """P(w) = (count of w + α) / (N + α V): (V,). Raises ValueError unless α > 0."""
-    check_tokens("targets", targets, V)
-    if not alpha > 0:
-        raise ValueError(f"alpha: a number above 0 expected, got {alpha}")
+    V, alpha = one_integer("V", V, least=1), one_number("alpha", alpha, above=0)
+    targets = integers("targets", targets, V)
     counts = np.bincount(np.ravel(targets), minlength=V) + alpha
     return counts / counts.sum()
 
@@ -298,9 +312,9 @@ def bigram(inputs, targets, V, kappa=20.0):
     inputs, targets: two int arrays of one shape, each target the token after its input.
     Raises ValueError unless κ > 0 and all tokens are in 0 … V-1.
     """
-    check_tokens("inputs", inputs, V)
-    if not kappa > 0:
-        raise ValueError(f"kappa: a number above 0 expected, got {kappa}")
+    V, kappa = one_integer("V", V, least=1), one_number("kappa", kappa, above=0)
+    inputs, targets = integers("inputs", inputs, V), integers("targets", targets, V)
+    check_shape("targets", targets, inputs.shape, "a target for each input")
     counts = np.zeros((V, V))
     np.add.at(counts, (np.ravel(inputs), np.ravel(targets)), 1)
     counts += kappa * unigram(targets, V)
@@ -313,6 +327,8 @@ def streams(tokens, batch):
     tokens: (N,), with N >= 2 batch. The last N - L·batch tokens are dropped. Raises
     ValueError when the text is too short.
     """
+    tokens, batch = integers("tokens", tokens), one_integer("batch", batch)
+    check_shape("tokens", tokens, "N")
     L = len(tokens) // max(batch, 1)
     if batch < 1 or L < 2:
         raise ValueError(
@@ -327,49 +343,8 @@ def windows(stream, T):
 
     The last window may be shorter. Together the targets are stream[1:].
     """
-    if T < 1:
-        raise ValueError(f"T: windows of at least 1 step expected, got {T}")
+    stream, T = integers("stream", stream), one_integer("T", T, least=1)
+    check_shape("stream", stream, "LB")
     for first in range(0, len(stream) - 1, T):
         last = min(first + T, len(stream) - 1)
         yield stream[first:last], stream[first + 1 : last + 1]
-
-
-def random_network(V, rng, D=64, H=256, r=0.5):
-    """X: (V, D), W_i: (H, D), W_h: (H, H), b: (H,), float32; r scales W_h."""
-    X, W_i = rng.standard_normal((V, D)), rng.standard_normal((H, D)) / np.sqrt(D)
-    W_h, b = r * rng.standard_normal((H, H)) / np.sqrt(H), 0.1 * rng.standard_normal(H)
-    return [array.astype("float32") for array in (X, W_i, W_h, b)]
-
-
-def read_states(network, stream, T=64):
-    """States, targets and mask at each position of streams: (N, H), (N,), (N,).
-
-    network: (X, W_i, W_h, b); stream: (L, B) from `streams`, so that N = (L-1) B. The
-    mask is False where the target is □.
-    """
-    X, *weights = network
-    shape = len(stream) - 1, stream.shape[1], len(weights[0])
-    states = np.empty(shape, dtype="float32")
-    h, place = None, 0
-    for inputs, _ in windows(stream, T):
-        every, _ = rnn_forward(embed(X, inputs)[0], h, *weights)
-        states[place : place + len(inputs)] = every[1:]
-        h, place = every[-1], place + len(inputs)
-    targets = stream[1:].ravel()
-    return states.reshape(len(targets), -1), targets, targets != Vocabulary.start
-
-
-def train_readout(states, targets, mask, V, rng, epochs=2, rate=0.7, batch=256):
-    """W_o: (V, H) by stochastic gradient descent with momentum on the cross-entropy.
-
-    states, targets, mask: as `read_states` gives them. Starts from zeros.
-    """
-    W_o = np.zeros((V, states.shape[1]), dtype="float32")
-    velocity, steps = np.zeros_like(W_o), epochs * (len(states) // batch)
-    for step in range(steps):
-        at = rng.integers(len(states), size=batch)
-        _, cache = cross_entropy(readout(states[at], W_o)[0], targets[at], mask[at])
-        dz = cross_entropy_backward(1 / batch, cache)
-        velocity = 0.9 * velocity - rate * (1 - step / steps) * (dz.T @ states[at])
-        W_o += velocity
-    return W_o

@@ -55,6 +55,7 @@ def integers(name, value, count=None, where=None):
     if array.dtype.kind not in "iu":
         _refuse(name, "integers", array.dtype)
     if where is not None:
+        check_shape(name, array, where.shape)
         array = np.where(where, array, 0)
     low, high = array.min(), array.max()
     if low < 0 or (count is not None and high >= count):
