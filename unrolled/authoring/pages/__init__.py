@@ -1,17 +1,32 @@
-"""What the site generates: slide map, errata, glossary, course plan, the diagram of the chapters,
-and in each chapter the margin notes that lead back to the slides.
+"""What the site generates: slide map, errata, glossary, table of functions, course plan, the
+diagram of the chapters, and in each chapter the margin notes that lead back to the slides.
 
 Part of the site's Sphinx extension. All of it is read from data and code at build time, so that
 none of it can drift.
 """
 
-from unrolled.authoring.pages import deeper, diagram, generated, glossary, links, plan, slide_map
+from unrolled.authoring.pages import (
+    deeper,
+    diagram,
+    generated,
+    glossary,
+    library,
+    links,
+    plan,
+    slide_map,
+)
 
-GENERATED = ("chapters/index", "chapters/slides", "chapters/errata", "chapters/notation")
+GENERATED = (
+    "chapters/index",
+    "chapters/slides",
+    "chapters/errata",
+    "chapters/notation",
+    "chapters/library",
+)
 
 
 def setup(app):
-    for part in (deeper, diagram, generated, glossary, links, plan, slide_map):
+    for part in (deeper, diagram, generated, glossary, library, links, plan, slide_map):
         part.setup(app)
     app.connect(
         "env-get-outdated", lambda app, env, *_: [p for p in GENERATED if p in env.all_docs]
