@@ -11,7 +11,7 @@ from unrolled.authoring import slides
 from unrolled.authoring.export import EXPERIMENTS, PACKAGE
 from unrolled.authoring.pages.generated import Generated
 
-COLUMNS = {"function": 26, "takes and returns": 46, "slides": 12, "tests": 16}  # name: width
+COLUMNS = {"function": 22, "takes and returns": 48, "slides": 10, "tests": 20}  # name: width
 RULE = "test_arguments.py"  # it calls every function of the mathematics
 
 
@@ -84,8 +84,11 @@ class Library(Generated):
         found = functions(topic, self.root)
         if not found:
             raise self.error(f"library: {PACKAGE}/{topic}.py has no public function")
-        items = [item for deck in slides.read(self.root) for item in deck.items]
-        places = {i.id: deck.place(i) for deck in slides.read(self.root) for i in deck.items}
+        taught = {}  # module.name: {place on the slides: label of its first item there}
+        for deck in slides.read(self.root):
+            for item in filter(lambda item: item.section, deck.items):
+                for name in item.functions:
+                    taught.setdefault(name, {}).setdefault(deck.place(item), item.label)
         group = nodes.tgroup(cols=len(COLUMNS))
         group += [nodes.colspec(colwidth=width) for width in COLUMNS.values()]
         head = nodes.row()
@@ -93,11 +96,10 @@ class Library(Generated):
         group += nodes.thead("", head)
         body = nodes.tbody()
         for function in found:
-            name = f"{function.module}.{function.name}"
-            its = [(places[i.id], i.label) for i in items if name in i.functions and i.section]
-            body += self.row(function, its)
+            places = taught.get(f"{function.module}.{function.name}", {})
+            body += self.row(function, places)
         group += body
-        return [nodes.table("", group, classes=["library"])]
+        return [nodes.table("", group, classes=["library", "colwidths-given"])]
 
     def row(self, function, places):
         row, tests = nodes.row(), nodes.paragraph()
@@ -109,7 +111,7 @@ class Library(Generated):
         takes = nodes.paragraph("", "", nodes.literal(text=f"({function.arguments})"))
         said = [nodes.paragraph("", "", *marked(part)) for part in function.text]
         slide = nodes.paragraph()
-        for number, (place, label) in enumerate(places):
+        for number, (place, label) in enumerate(places.items()):
             slide += [nodes.Text(", ")] if number else []
             slide += self.to(label, place)
         shown = function.tests or ((RULE,) if topic == function.module else ())
