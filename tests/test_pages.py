@@ -107,9 +107,10 @@ def test_every_symbol_of_a_chapter_s_setting_is_in_the_notation(path):
 # Course plan
 
 
-def test_reading_takes_about_as_long_as_it_should():
-    for chapter in facts.chapters(ROOT):
-        assert 20 <= chapter.minutes <= 80
+@pytest.mark.parametrize("chapter", facts.chapters(ROOT), ids=lambda chapter: chapter.stem)
+def test_a_chapter_is_read_in_one_sitting(chapter):
+    assert 15 <= chapter.prose_minutes <= 25
+    assert chapter.minutes <= 40
 
 
 # The diagram

@@ -32,7 +32,6 @@ class Section:
 def sections(notebook):
     """The Sections of a chapter, in order; the first is what stands before its first heading."""
     found, folded, solution = [Section("")], None, False
-    here = within = 1  # level of the heading above, and of that above the folded block
     for cell in notebook.cells:
         if cell.kind == "code":
             prose, code = _figure_seconds(cell), _code_seconds(cell)
@@ -44,13 +43,11 @@ def sections(notebook):
             continue
         for block, seconds in _walk(cell):
             if block.token.type == "heading_open" and not block.inside:
-                here = int(block.token.tag[1:])
-                if here == 2:
+                folded = None  # a block without an end goes on to the next heading
+                if block.token.tag == "h2":
                     found.append(Section(_title(cell, block)))
-                if here <= within:  # a block without an end goes on to the end of its section
-                    folded = None
             if block.directive == START:
-                folded, within = block.argument, here
+                folded = block.argument
                 found[-1].deeper[folded] = 0.0
             elif block.directive == END:
                 folded = None

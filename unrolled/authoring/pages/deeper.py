@@ -6,7 +6,7 @@
     ```{deeper-end}
     ```
 
-Both marks stand in one section; without an end the block goes on to the end of its section.
+Both marks stand in one section; without an end the block goes on to the next heading.
 """
 
 from pathlib import Path
@@ -54,7 +54,8 @@ def wrap(app, doctree, docname):
         section = start.parent
         place = section.index(start)
         after = section.children[place + 1 :]
-        length = next((i for i, node in enumerate(after) if isinstance(node, mark)), len(after))
+        ends = (i for i, node in enumerate(after) if isinstance(node, (mark, nodes.section)))
+        length = next(ends, len(after))
         title = nodes.title(text=start["title"])
         title += nodes.Text(" ")
         title += nodes.inline(text=in_minutes(minutes[start["title"]]), classes=["deeper-minutes"])
