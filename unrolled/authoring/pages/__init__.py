@@ -13,6 +13,7 @@ from unrolled.authoring.pages import (
     library,
     links,
     plan,
+    poster,
     slide_map,
 )
 
@@ -26,7 +27,7 @@ GENERATED = (
 
 
 def setup(app):
-    for part in (deeper, diagram, generated, glossary, library, links, plan, slide_map):
+    for part in (deeper, diagram, generated, glossary, library, links, plan, poster, slide_map):
         part.setup(app)
     app.connect(
         "env-get-outdated", lambda app, env, *_: [p for p in GENERATED if p in env.all_docs]
