@@ -7,7 +7,7 @@ reads an Outcome as data that may come from another process.
 from numpy import absolute, isfinite, maximum, ndarray
 
 from .comparing import SHOWN, arranged, compare, number, parts
-from .diagnosis import Diagnosis, diagnose
+from .diagnosis import Diagnosis, Kind, diagnose
 from .plain import NotPlain, plain
 from .sentences import of_failure
 from .verdict import Status, Verdict
@@ -59,7 +59,7 @@ def judge(exercise, cases, outcome):
         arguments=tuple(cases[first].values()),
         entries=differences[first].entries,
         misconception=found.name,
-        diagnosis=" ".join(filter(None, (differences[first].hint, found.says))),
+        diagnosis=_explained(found, differences[first].hint),
         kind=found.kind or "",
         advice=_advice(exercise, found),
         printed=outcome.printed,
@@ -99,6 +99,12 @@ def _praise(got, right, source, tolerance):
         f"All {len(right)} cases agree with {source}; the largest error, relative to the largest "
         f"number, is {largest} (allowed: {tolerance:.0e})."
     )
+
+
+def _explained(found, hint):
+    """The diagnosis; what a dtype hints at is worth saying where that has not said why."""
+    vague = found.kind in (None, Kind.PLACE, Kind.CASES)
+    return " ".join(filter(None, (hint if vague else "", found.says)))
 
 
 def _advice(exercise, found):

@@ -13,7 +13,7 @@ from enum import StrEnum
 from .answers import listed, parts
 from .known import recognise
 from .places import by_case, by_place, precision
-from .relations import exchanged, relation
+from .relations import exchanged, loose_relation, relation
 from .variants import matches
 
 __all__ = ["Diagnosis", "Kind", "diagnose", "recognise"]
@@ -61,6 +61,7 @@ def diagnose(exercise, cases, got, right):
         _named_by_part(exercise, cases, pieces)
         or _related(pieces)
         or _altered(exercise, cases, pieces, right)
+        or _related(pieces, loose_relation)
         or _placed(exercise, cases, pieces)
         or Diagnosis()
     )
@@ -89,9 +90,9 @@ def _named_by_part(exercise, cases, pieces):
     return Diagnosis(says, Kind.MISCONCEPTION, known[0].name, known[0].section)
 
 
-def _related(pieces):
+def _related(pieces, relation=relation):
     """A fact that holds of the whole answer: results exchanged, or a relation in each wrong one."""
-    order = exchanged(pieces)
+    order = exchanged(pieces) if relation is not loose_relation else ""
     if order:
         return Diagnosis(order, Kind.RELATION)
     wrong = [piece for piece in pieces if any(piece.wrong)]
@@ -116,7 +117,7 @@ def _altered(exercise, cases, pieces, right):
     for piece in wrong:
         i = pieces.index(piece)
         named = recognise(exercise, cases, piece.got, i) if piece.comparable else []
-        clause = relation(piece, pieces)
+        clause = relation(piece, pieces) or loose_relation(piece, pieces)
         if len(named) == 1:
             known = known or named[0]
             clauses.append(named[0].says)
@@ -144,7 +145,8 @@ def _comes_out(match):
     if len(match.says) > OTHERS:
         return ""
     first, *rest = (f"if, {one}" if one.startswith("in ") else f"if {one}" for one in match.says)
-    says = f"this is exactly what comes out {first}"
+    here = "in the one case that fails, " if match.cases == 1 else ""
+    says = f"{here}this is exactly what comes out {first}"
     return f"{says}. It is also what comes out {rest[0]}." if rest else f"{says}."
 
 

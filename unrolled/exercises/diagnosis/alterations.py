@@ -151,6 +151,8 @@ def _apart(alike):
 def text(node):
     """A piece of code as it stands in a sentence."""
     written = node if isinstance(node, str) else ast.unparse(node)
+    if isinstance(node, ast.Tuple):
+        written = written.removeprefix("(").removesuffix(")")
     written = written.replace("np.", "").replace("\n", " ")
     return f"`{written}`" if len(written) <= LONGEST else f"`{written[: LONGEST - 4]} ...`"
 
@@ -195,6 +197,7 @@ class _Walk:
     def __init__(self, tree, shapes, returns):
         self.tree, self.shapes, self.returns = tree, shapes, tuple(returns)
         self.roots = self._roots()
+        self.inside_index = False
 
     def all(self):
         if isinstance(self.tree, ast.Lambda):
@@ -323,15 +326,10 @@ class _Walk:
                     continue
                 moved = [s for s in body if s is not one]
                 moved.insert(place, one)
-                when = "too early" if place < at else "too late"
-                says = f"this comes {when}: {self._before_or_after(body, at, place)}"
-                yield Alteration(
-                    (Edit(parent, field, None, moved),), self.target(one), says, 3 + abs(place - at)
-                )
-
-    def _before_or_after(self, body, at, place):
-        word = "before" if place < at else "after"
-        return f"it is done {word} {self.target(body[place])} has been computed"
+                word = "before" if place < at else "after"
+                says = f"{text(one)} comes {word} {text(body[place])}"
+                rank = 2 + abs(place - at)
+                yield Alteration((Edit(parent, field, None, moved),), "", says, rank)
 
     def target(self, statement):
         """What a statement computes, in words."""
@@ -486,6 +484,7 @@ class _Walk:
         if shape is None or kind == "f":
             yield change("-_", "the sign is wrong", 3)
             yield change("0 * _", "all is 0", 5)
+            yield change("0 * _ + 1", "all is 1", 5)
         if shape:
             yield change("_[::-1]", "the first axis is turned round", 4)
             if len(shape) == 2:
@@ -521,6 +520,10 @@ class _Walk:
 
     def looped(self, parent, field, i, statement):
         where = self.loop(statement)
+        backwards = isinstance(statement.iter, ast.Call) and _function(statement.iter) == "reversed"
+        first, last = ("first", "last")
+        if backwards:
+            first, last = "first (the last in time)", "last (the first in time)"
 
         def through(code, says, rank):
             node = _parsed(code)
@@ -534,15 +537,15 @@ class _Walk:
                         setattr(inner, name, statement.iter)
             return Alteration((Edit(statement, "iter", None, node),), "", says, rank)
 
-        yield through("list(_)[1:]", f"{where} leaves out its first step", 1)
-        yield through("list(_)[:-1]", f"{where} leaves out its last step", 1)
+        yield through("list(_)[1:]", f"{where} leaves out its {first} step", 1)
+        yield through("list(_)[:-1]", f"{where} leaves out its {last} step", 1)
         yield through("list(_)[::-1]", f"{where} runs in the opposite order", 1)
-        yield through("list(_)[:1]", f"{where} ends after its first step", 2)
-        yield through("list(_)[-1:]", f"{where} makes its last step only", 2)
+        yield through("list(_)[:1]", f"{where} ends after its {first} step", 2)
+        yield through("list(_)[-1:]", f"{where} makes its {last} step only", 2)
         yield through("list(_)[::-1][1:]", f"{where} runs in the opposite order and stops early", 4)
         yield through("list(_)[::-1][:-1]", f"{where} runs in the opposite order, short by one", 4)
-        yield through("list(_)[:1] + list(_)", f"{where} makes its first step twice", 3)
-        yield through("list(_) + list(_)[-1:]", f"{where} makes its last step twice", 3)
+        yield through("list(_)[:1] + list(_)", f"{where} makes its {first} step twice", 3)
+        yield through("list(_) + list(_)[-1:]", f"{where} makes its {last} step twice", 3)
         yield from self.expression(statement, "iter", None, where)
         body = getattr(parent, field)
         stored = {
@@ -603,6 +606,8 @@ class _Walk:
             ast.Slice: self.slice,
         }
         method = kinds.get(type(node))
+        if self.inside_index and isinstance(node, (ast.BinOp, ast.Constant)):
+            method = None  # places are altered as wholes: `h[t + 1]` for `h[t]`
         if method is not None:
             yield from method(node, change)
         if stored and not isinstance(node, (ast.Slice, ast.Tuple, ast.Constant)):
@@ -631,7 +636,10 @@ class _Walk:
                     elif isinstance(item, ast.expr):
                         yield from self.expression(node, field, i, where)
             elif isinstance(value, ast.expr):
+                before = self.inside_index
+                self.inside_index = before or (isinstance(node, ast.Subscript) and field == "slice")
                 yield from self.expression(node, field, None, where)
+                self.inside_index = before
 
     def comprehension(self, node, where):
         yield from self.expression(node, "iter", None, where)
@@ -724,6 +732,8 @@ class _Walk:
             )
             yield change(right, f"{text(right)} stands for {text(node)}", 4)
             if kind is ast.FloorDiv:
+                near = ast.Call(_name("round"), [_binary(left, ast.Div, right)], [])
+                yield change(near, f"the quotient {text(node)} is rounded, not cut off", 2)
                 up = _negative(_binary(_negative(left), ast.FloorDiv, right))
                 yield change(up, f"the quotient {text(node)} is rounded up instead of down", 2)
             else:
@@ -973,6 +983,9 @@ class _Walk:
         if function in ("tanh", "sigmoid"):
             new = ast.Call(_parsed("np.maximum"), [argument, ast.Constant(0.0)], [])
             yield change(new, f"relu stands for `{function}`", 2, ("for", function, "relu"))
+            if function == "sigmoid":
+                rest = _binary(ast.Constant(1), ast.Sub, node)
+                yield change(rest, f"{text(rest)} stands for {text(node)}", 2)
             twice = ast.Call(node.func, [node], [])
             yield change(twice, f"`{function}` is applied twice", 3)
         if function == "norm" and not method:
@@ -1230,6 +1243,11 @@ class _Walk:
         test = text(node.test)
         yield change(node.body, f"{test} is taken to hold always", 1)
         yield change(node.orelse, f"{test} is taken never to hold", 1)
+        for where, branches in (
+            ("holds", (ast.Constant(0.0), node.orelse)),
+            ("does not hold", (node.body, ast.Constant(0.0))),
+        ):
+            yield change(ast.IfExp(node.test, *branches), f"0 is used where {test} {where}", 2)
         new = ast.IfExp(node.test, node.orelse, node.body)
         yield change(new, f"the condition {test} is reversed", 1)
 
@@ -1244,6 +1262,8 @@ class _Walk:
             new = _binary(ast.Constant(1), ast.Sub, node)
             yield change(new, f"`1 - {node.id}` stands for `{node.id}`", 2, ("1-", node.id))
         for other, (its_shape, its_kind, _) in self.shapes.items():
+            if other.startswith("_"):
+                continue
             alike = its_shape == shape and (its_kind == kind or {its_kind, kind} <= set("iuf"))
             if other != node.id and alike:
                 yield change(

@@ -19,10 +19,18 @@ def relation(part, others=()):
     if not part.comparable or evidence(part.got, part.right, part.tolerance) < 1:
         return ""
     with np.errstate(all="ignore"):
-        for clause, transform in _relations(part, others):
-            if _holds(part, transform):
-                return clause
-        return _factor(part) or _offset(part, others)
+        clause = next((says for says, f in _relations(part, others) if _holds(part, f)), "")
+        return clause or _factor(part)
+
+
+def loose_relation(part, others=()):
+    """A relation less telling than an alteration that gives the same: shifts, sums, offsets."""
+    if not part.comparable or evidence(part.got, part.right, part.tolerance) < FEWEST / 2:
+        return ""
+    with np.errstate(all="ignore"):
+        tried = _loose(part, part.right[-1].ndim)
+        clause = next((says for says, f in tried if _holds(part, f)), "")
+        return clause or _offset(part, others)
 
 
 def exchanged(parts):
@@ -66,6 +74,8 @@ def _holds(part, transform):
             return False
         if value is None or not same(one, np.asarray(value), part.tolerance):
             return False
+        if np.isfinite(other).all() and not np.isfinite(value).all():
+            return False
         changed = changed or not same(one, other, part.tolerance)
     return changed
 
@@ -73,7 +83,6 @@ def _holds(part, transform):
 def _relations(part, others):
     """(sentence, f(right, case)) for every relation that is tried, the simplest first."""
     ndim = part.right[-1].ndim
-    floats = part.right[0].dtype.kind == "f"
     if part.right[0].dtype.kind == "b":
         yield "True and False are exchanged", lambda r, c: ~r
     if all(same(one, 0 * one, 0) for one in part.got):
@@ -84,11 +93,10 @@ def _relations(part, others):
         if other is not part and other.right[0].ndim == ndim:
             yield f"these are the numbers of `{other.name}`", _of(part, other)
     yield from _inputs(part)
-    yield from _elementwise(floats)
+    yield from _elementwise(part)
     if ndim:
         yield from _orders(part, ndim)
         yield from _ends(part, ndim)
-        yield from _along(part, ndim)
     yield from _reduced(part)
     yield from _unreduced(part)
 
@@ -131,9 +139,12 @@ def _positions(part):
                     )
 
 
-def _elementwise(floats):
-    if not floats:
+def _elementwise(part):
+    if part.right[0].dtype.kind != "f":
         return
+    if evidence(part.got, part.right, part.tolerance) < FEWEST:
+        return
+    mixed = any((r > 0).any() for r in part.right) and any((r < 0).any() for r in part.right)
     yield "it is 1 minus the expected number", lambda r, c: 1 - r
     yield "it is 1 divided by the expected number", lambda r, c: 1 / r
     yield (
@@ -152,8 +163,9 @@ def _elementwise(floats):
     yield "a tanh is missing at the end", lambda r, c: np.arctanh(r)
     yield "it is the sigmoid of the expected number", lambda r, c: sigmoid(r)
     yield "a sigmoid is missing at the end", lambda r, c: np.log(r) - np.log1p(-r)
-    yield "what is negative has become 0", lambda r, c: np.maximum(r, 0)
-    yield "what is positive has become 0", lambda r, c: np.minimum(r, 0)
+    if mixed:
+        yield "what is negative has become 0", lambda r, c: np.maximum(r, 0)
+        yield "what is positive has become 0", lambda r, c: np.minimum(r, 0)
     yield "it is cut off to whole numbers", lambda r, c: np.trunc(r)
     yield "it is rounded down to whole numbers", lambda r, c: np.floor(r)
     yield "it is rounded to whole numbers", lambda r, c: np.rint(r)
@@ -253,7 +265,6 @@ def _ends(part, ndim):
         def zero(r, axis=axis, at=at):
             return np.zeros_like(at(r, slice(0, 1)))
 
-        first, last = slice(0, 1), slice(-1, None)
         for text, cut in (
             ("the last item{} is missing, the rest is right", slice(0, -1)),
             ("the first item{} is missing, the rest is right", slice(1, None)),
@@ -282,6 +293,20 @@ def _ends(part, ndim):
                     [z(r), at(r, k)] if f else [at(r, k), z(r)], a
                 ),
             )
+
+
+def _shifts(part, ndim):
+    """Everything moved by one place along an axis, or one item instead of all."""
+    for axis in range(ndim):
+        where = f" {part.along(axis)}" if ndim > 1 else ""
+
+        def at(r, cut, axis=axis):
+            return r[(slice(None),) * axis + (cut,)]
+
+        def zero(r, axis=axis, at=at):
+            return np.zeros_like(at(r, slice(0, 1)))
+
+        first, last = slice(0, 1), slice(-1, None)
         late = "all comes one place too late{}: what belongs to one index stands at the next"
         early = (
             "all comes one place too early{}: what belongs to one index stands at the one before"
@@ -315,6 +340,11 @@ def _ends(part, ndim):
                 text.format(where),
                 lambda r, c, at=at, k=chosen: np.broadcast_to(at(r, k), r.shape),
             )
+
+
+def _loose(part, ndim):
+    yield from _shifts(part, ndim)
+    yield from _along(part, ndim)
 
 
 def _along(part, ndim):
@@ -408,9 +438,8 @@ def _unreduced(part):
     by_case = {id(c): one for c, one in zip(part.cases, part.got, strict=True)}
     for axis in range(part.got[-1].ndim):
         for says, f in (
-            ("the sum over axis {} of your result is right: sum over it", np.sum),
-            ("the mean over axis {} of your result is right: average over it", np.mean),
-            ("the largest numbers along axis {} of your result are right", np.max),
+            ("summed over axis {}, your result would be right: the sum is missing", np.sum),
+            ("averaged over axis {}, your result would be right: the mean is missing", np.mean),
             (
                 "the last item along axis {} of your result is right: only that is asked for",
                 lambda v, axis: np.take(v, -1, axis),
@@ -419,6 +448,7 @@ def _unreduced(part):
                 "the first item along axis {} of your result is right: only that is asked for",
                 lambda v, axis: np.take(v, 0, axis),
             ),
+            ("the largest numbers along axis {} of your result are right", np.max),
         ):
 
             def transform(r, c, f=f, axis=axis):
@@ -444,6 +474,8 @@ def _factor(part):
                 continue
             return ""
         ratio = float(one[at]) / float(other[at])
+        if not np.isfinite(ratio):
+            return ""
         if not same(one, ratio * other, part.tolerance):
             return ""
         ratios.append(ratio)

@@ -22,7 +22,9 @@ from .worlds import World
 
 MOST = 2500  # variants of one exercise that are tried
 LARGEST = 600  # numbers in the case on which all are tried first
-BEYOND_DOUBT = 8  # different wrong numbers after which agreement can be no accident
+ELSEWHERE = (101, 102)  # seeds of further cases, on which variants that agree are compared
+MOST_ELSEWHERE = 8
+COMPARED = 12
 KEPT = 24  # exercises and seeds whose variants are kept
 
 _tables = OrderedDict()
@@ -55,16 +57,16 @@ class Table:
         if case not in variant.results:
             with variant.member.code(variant.code):
                 value = world.call(self.cases[case].values())
-            variant.results[case] = self.parts(value, case)
+            variant.results[case] = self.parts(value, self.cases[case])
         return variant.results[case]
 
     def parts(self, value, case):
         """What is compared of a result, as a tuple of arrays, or None where it is no such thing."""
         if value is None:
             return None
-        right = self.right[case]
+        right = self.right[0]
         try:
-            value = arranged(self.exercise.result(value, self.cases[case]), right)
+            value = arranged(self.exercise.result(value, case), right)
         except (NotPlain, CannotRun):
             return None
         value = value if type(value) is tuple else (value,)
@@ -102,7 +104,7 @@ def programs(exercise):
 
 
 def _made(exercise, cases, right):
-    sizes = [sum(np.size(value) for value in case.values()) for case in cases]
+    sizes = [_size(case) for case in cases]
     small = [i for i, size in enumerate(sizes) if size <= LARGEST] or [int(np.argmin(sizes))]
     probe = max(small, key=lambda i: (sizes[i], i))
     found = Table(exercise, cases, right, probe, [], [])
@@ -111,7 +113,7 @@ def _made(exercise, cases, right):
             continue
         world = World(function, alter_all=function is exercise.reference.function)
         for i, case in enumerate(cases):
-            value = found.parts(world.call(case.values()), i)
+            value = found.parts(world.call(case.values()), case)
             expected = right[i] if type(right[i]) is tuple else (right[i],)
             if value is None or not all(map(_near, value, expected)):
                 break
@@ -147,13 +149,13 @@ class Match:
     """Variants that give what an answer gives.
 
     says:    their sentences, the least far-fetched first; one where that is beyond doubt
-    agrees:  the parts of the answer that they explain: all, or those named
-    changed: what had been done to a variant's result, as in "transposed"; "" if nothing
+    agrees:  the parts of the answer that they explain
+    cases:   in how many cases the answer is wrong
     """
 
     says: tuple
     agrees: frozenset
-    changed: str = ""
+    cases: int
 
 
 def matches(exercise, cases, parts, right):
@@ -175,21 +177,18 @@ def matches(exercise, cases, parts, right):
             continue
         agrees = _verified(known, world, variant, parts, agrees)
         if len(agrees) == len(parts):
-            whole.append(variant)
+            whole.append((world, variant))
         for i in wrong:
             if i in agrees:
-                partial[i].append((len(agrees), variant))
+                partial[i].append((len(agrees), world, variant))
+    failing = sum(map(any, zip(*(part.wrong for part in parts), strict=True)))
     if whole and _enough(parts, wrong):
-        return Match(_told(whole, parts, wrong), frozenset(range(len(parts))))
-    return None if not any(partial.values()) else _by_part(parts, wrong, partial)
-
-
-def _by_part(parts, wrong, partial):
+        return Match(_told(known, whole), frozenset(range(len(parts))), failing)
     for i in wrong:
         if partial[i] and _enough(parts, [i]):
-            most = max(count for count, _ in partial[i])
-            best = [variant for count, variant in partial[i] if count == most]
-            return Match(_told(best, parts, [i]), frozenset([i]))
+            most = max(count for count, *_ in partial[i])
+            best = [(world, one) for count, world, one in partial[i] if count == most]
+            return Match(_told(known, best), frozenset([i]), failing)
     return None
 
 
@@ -209,18 +208,36 @@ def _verified(known, world, variant, parts, agrees):
 
 def _enough(parts, which):
     """Whether the answer is wrong in so many numbers that agreement is no accident."""
-    return _numbers(parts, which) >= FEWEST
+    given = (evidence(parts[i].got, parts[i].right, parts[i].tolerance) for i in which)
+    return sum(given) >= FEWEST
 
 
-def _numbers(parts, which):
-    return sum(evidence(parts[i].got, parts[i].right, parts[i].tolerance) for i in which)
+def _told(known, variants):
+    """The sentences of variants, the least far-fetched first, one of each kind.
 
-
-def _told(variants, parts, which):
-    """The sentences of variants, the least far-fetched first, each once.
-
-    Programs that agree in many numbers are one program, written differently: one sentence will do.
+    Variants that agree on other cases, too, are one program written differently, and one sentence
+    will do; those that do not only happen to agree here.
     """
-    ordered = sorted(variants, key=lambda one: (one.rank, len(one.says)))
-    says = tuple(dict.fromkeys(variant.says for variant in ordered))
-    return says[:1] if _numbers(parts, which) >= BEYOND_DOUBT else says
+    ordered = sorted(variants, key=lambda pair: (pair[1].rank, len(pair[1].says)))
+    others = [case for seed in ELSEWHERE for case in known.exercise.draw(seed)]
+    others = [case for case in others if _size(case) <= LARGEST][-MOST_ELSEWHERE:]
+    told, kinds = [], []
+    for world, variant in ordered[:COMPARED]:
+        with variant.member.code(variant.code):
+            results = [known.parts(world.call(case.values()), case) for case in others]
+        if not any(_alike(results, kind) for kind in kinds):
+            kinds.append(results)
+            told.append(variant.says)
+    return tuple(told)
+
+
+def _size(case):
+    return sum(np.size(value) for value in case.values())
+
+
+def _alike(results, others):
+    return all(
+        (one is None and other is None)
+        or (one is not None and other is not None and all(map(_near, one, other)))
+        for one, other in zip(results, others, strict=True)
+    )

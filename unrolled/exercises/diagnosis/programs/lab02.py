@@ -14,23 +14,34 @@ def avg_pool_backward(dout, n, stride, padding, L):
     for l in range(dout.shape[2]):
         start = max(stride * l - padding, 0)
         stop = min(stride * l - padding + n, L)
-        dx[:, :, start:stop] += dout[:, :, l, None] / (stop - start)
+        count = stop - start
+        dx[:, :, start:stop] += dout[:, :, l, None] / count
+    return dx
+
+
+def avg_pool_backward_by_sample(dout, n, stride, padding, L):
+    dx = np.zeros((*dout.shape[:2], L))
+    for l in range(dout.shape[2]):
+        places = [s for s in range(stride * l - padding, stride * l - padding + n) if 0 <= s < L]
+        for s in places:
+            dx[:, :, s] += dout[:, :, l] / len(places)
     return dx
 
 
 def fair_max_backward(dout, x, n, stride):
     dx = np.zeros_like(x)
     for l in range(dout.shape[2]):
-        here = slice(stride * l, stride * l + n)
-        window = x[:, :, here]  # (B, C, n)
+        start = stride * l
+        window = x[:, :, start : start + n]
         wins = window == window.max(axis=2, keepdims=True)
-        dx[:, :, here] += wins * dout[:, :, l, None] / wins.sum(axis=2, keepdims=True)
+        ties = wins.sum(axis=2, keepdims=True)
+        dx[:, :, start : start + n] += wins * dout[:, :, l, None] / ties
     return dx
 
 
 def k_max_pool(x, k):
-    places = np.argsort(x, axis=2)[:, :, -k:]  # of the k largest, by size
-    places = np.sort(places, axis=2)  # by time
+    places = np.argsort(x, axis=2)[:, :, -k:]
+    places = np.sort(places, axis=2)
     return np.take_along_axis(x, places, axis=2)
 
 
@@ -38,7 +49,7 @@ def masked_max(c, lengths, n):
     B, K, _ = c.shape
     u, position = np.zeros((B, K)), np.full((B, K), -1)
     for b in range(B):
-        count = lengths[b] - n + 1  # windows without padding come first
+        count = lengths[b] - n + 1
         if count > 0:
             allowed = c[b, :, :count]
             u[b], position[b] = allowed.max(axis=1), allowed.argmax(axis=1)
@@ -51,19 +62,32 @@ def slide_textcnn(x, w_a, w_b, W_o):
         n = w.shape[1]
         responses = []
         for l in range(x.shape[1] - n + 1):
-            window = x[:, l : l + n]  # (B, n, D)
-            responses.append(np.tanh((window * w.T).sum(axis=1)))  # (B, D)
+            window = x[:, l : l + n]
+            responses.append(np.tanh((window * w.T).sum(axis=1)))
         pooled.append(np.max(responses, axis=0))
-    scores = np.concatenate(pooled, axis=1) @ W_o.T
-    P = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return P / P.sum(axis=1, keepdims=True)
+    u = np.concatenate(pooled, axis=1)
+    scores = u @ W_o.T
+    e = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def slide_textcnn_pooled_first(x, w_a, w_b, W_o):
+    sums_a = np.stack([(x[:, l : l + w_a.shape[1]] * w_a.T).sum(axis=1) for l in _places(x, w_a)])
+    sums_b = np.stack([(x[:, l : l + w_b.shape[1]] * w_b.T).sum(axis=1) for l in _places(x, w_b)])
+    u = np.concatenate([np.tanh(sums_a).max(axis=0), np.tanh(sums_b).max(axis=0)], axis=1)
+    e = np.exp(u @ W_o.T)
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def _places(x, w):
+    return range(x.shape[1] - w.shape[1] + 1)
 
 
 PROGRAMS = {
     "min_pool": (min_pool,),
-    "avg_pool_backward": (avg_pool_backward,),
+    "avg_pool_backward": (avg_pool_backward, avg_pool_backward_by_sample),
     "fair_max_backward": (fair_max_backward,),
     "k_max_pool": (k_max_pool,),
     "masked_max": (masked_max,),
-    "slide_textcnn": (slide_textcnn,),
+    "slide_textcnn": (slide_textcnn, slide_textcnn_pooled_first),
 }

@@ -1,15 +1,16 @@
 """Right answers to lab 04, written as a student would write them; see `variants.programs`."""
 
-import itertools
+from itertools import pairwise
 
 import numpy as np
 
 
 def score_gradient(z, y):
     e = np.exp(z - z.max())
-    dz = e / e.sum()
-    dz[y] -= 1
-    return dz
+    p = e / e.sum()
+    one_hot = np.zeros(len(z))
+    one_hot[y] = 1.0
+    return p - one_hot
 
 
 def inputs_and_targets(words, lengths, start, end):
@@ -28,7 +29,8 @@ def inputs_and_targets(words, lengths, start, end):
 def sentence_log_prob(words, X, W_i, W_h, b, W_o):
     log_p, h, last = 0.0, np.zeros(len(b)), 0
     for token in [*words, 1]:
-        h = np.tanh(W_i @ X[last] + W_h @ h + b)
+        x = X[last]
+        h = np.tanh(W_i @ x + W_h @ h + b)
         z = W_o @ h
         z = z - z.max()
         log_p += z[token] - np.log(np.exp(z).sum())
@@ -36,10 +38,33 @@ def sentence_log_prob(words, X, W_i, W_h, b, W_o):
     return log_p
 
 
+def sentence_log_prob_by_softmax(words, X, W_i, W_h, b, W_o):
+    h, terms = np.zeros(len(b)), []
+    read, scored = [0, *words], [*words, 1]
+    for last, token in zip(read, scored, strict=True):
+        h = np.tanh(W_i @ X[last] + W_h @ h + b)
+        z = W_o @ h
+        e = np.exp(z - z.max())
+        p = e / e.sum()
+        terms.append(np.log(p[token]))
+    return np.sum(terms)
+
+
 def corpus_scores(log2_probs, lengths, characters):
     inside = np.arange(len(log2_probs))[:, None] < lengths
     total = log2_probs[inside].sum()
-    return 2 ** (-total / lengths.sum()), -total / characters
+    tokens = lengths.sum()
+    return 2 ** (-total / tokens), -total / characters
+
+
+def corpus_scores_by_sentence(log2_probs, lengths, characters):
+    total, tokens = 0.0, 0
+    for b in range(len(lengths)):
+        n = lengths[b]
+        total += log2_probs[:n, b].sum()
+        tokens += n
+    mean = total / tokens
+    return 2**-mean, -total / characters
 
 
 def draw_batch(z, u, temperature, top_k, top_p):
@@ -56,25 +81,58 @@ def draw_batch(z, u, temperature, top_k, top_p):
     return tokens, log_q
 
 
+def draw_batch_unmasked(z, u, temperature, top_k, top_p):
+    tokens, log_q = np.zeros(len(z), dtype=int), np.zeros(len(z))
+    for b in range(len(z)):
+        e = np.exp((z[b] - z[b].max()) / temperature)
+        p = e / e.sum()
+        order = np.argsort(-p)
+        p[order[top_k:]] = 0.0
+        p = p / p.sum()
+        before = 0.0
+        q = np.zeros(len(p))
+        for v in order:
+            if before < top_p:
+                q[v] = p[v]
+            before += p[v]
+        q = q / q.sum()
+        tokens[b] = np.flatnonzero(np.cumsum(q) > u[b])[0]
+        log_q[b] = np.log(q[tokens[b]])
+    return tokens, log_q
+
+
 def kneser_ney(tokens, V, d):
     counts = np.zeros((V, V))
-    for v, w in itertools.pairwise(tokens):
+    for v, w in pairwise(tokens):
         counts[v, w] += 1
     before = (counts > 0).sum(axis=0)
-    P = np.tile(before / before.sum(), (V, 1))
+    p_cont = before / before.sum()
+    P = np.tile(p_cont, (V, 1))
     for v in range(V):
         total = counts[v].sum()
         if total > 0:
-            freed = d * np.count_nonzero(counts[v])
-            P[v] = (np.maximum(counts[v] - d, 0) + freed * P[v]) / total
+            different = np.count_nonzero(counts[v])
+            P[v] = (np.maximum(counts[v] - d, 0) + d * different * p_cont) / total
     return P
+
+
+def kneser_ney_at_once(tokens, V, d):
+    counts = np.zeros((V, V))
+    for i in range(len(tokens) - 1):
+        counts[tokens[i], tokens[i + 1]] += 1
+    seen = counts > 0
+    before, after = seen.sum(axis=0), seen.sum(axis=1, keepdims=True)
+    p_cont = before / before.sum()
+    total = counts.sum(axis=1, keepdims=True)
+    P = (np.maximum(counts - d, 0) + d * after * p_cont) / np.maximum(total, 1)
+    return np.where(total > 0, P, p_cont)
 
 
 PROGRAMS = {
     "score_gradient": (score_gradient,),
     "inputs_and_targets": (inputs_and_targets,),
-    "sentence_log_prob": (sentence_log_prob,),
-    "corpus_scores": (corpus_scores,),
-    "draw_batch": (draw_batch,),
-    "kneser_ney": (kneser_ney,),
+    "sentence_log_prob": (sentence_log_prob, sentence_log_prob_by_softmax),
+    "corpus_scores": (corpus_scores, corpus_scores_by_sentence),
+    "draw_batch": (draw_batch, draw_batch_unmasked),
+    "kneser_ney": (kneser_ney, kneser_ney_at_once),
 }

@@ -4,46 +4,89 @@ import numpy as np
 
 
 def output_gradient(h, z, y):
-    p = np.exp(z - z.max(axis=1, keepdims=True))
-    dz = p / p.sum(axis=1, keepdims=True)  # (T, V)
-    dz[np.arange(len(y)), y] -= 1
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    one_hot = np.zeros(z.shape)
+    one_hot[np.arange(len(y)), y] = 1.0
+    dz = p - one_hot
     return dz.T @ h
+
+
+def output_gradient_by_step(h, z, y):
+    dW_o = np.zeros((z.shape[1], h.shape[1]))
+    for t in range(len(y)):
+        e = np.exp(z[t] - z[t].max())
+        dz = e / e.sum()
+        dz[y[t]] -= 1
+        dW_o += np.outer(dz, h[t])
+    return dW_o
 
 
 def gradient_by_start(v, J, U):
     G, delta = np.zeros((len(U), U.shape[2])), np.zeros(v.shape[1])
     for i in reversed(range(len(v))):
-        delta = delta + v[i]  # all that is asked of state i
+        delta = delta + v[i]
         G[i] = delta @ U[i]
         delta = delta @ J[i]
     return G
 
 
+def gradient_by_paths(v, J, U):
+    G = np.zeros((len(U), U.shape[2]))
+    for i in range(len(v)):
+        for t in range(i, len(v)):
+            row = v[t]
+            for s in range(t, i, -1):
+                row = row @ J[s]
+            G[i] += row @ U[i]
+    return G
+
+
 def tied_gradient(tokens, dx, dz, h):
+    T, B = tokens.shape
+    dX = np.zeros((dz.shape[2], h.shape[2]))
+    for t in range(T):
+        for b in range(B):
+            dX += np.outer(dz[t, b], h[t, b])
+            dX[tokens[t, b]] += dx[t, b]
+    return dX
+
+
+def tied_gradient_at_once(tokens, dx, dz, h):
     dX = np.einsum("tbv,tbd->vd", dz, h)
     np.add.at(dX, tokens, dx)
     return dX
 
 
+def tied_gradient_read_first(tokens, dx, dz, h):
+    dX = np.zeros((dz.shape[2], h.shape[2]))
+    for t in range(len(tokens)):
+        np.add.at(dX, tokens[t], dx[t])
+        dX += dz[t].T @ h[t]
+    return dX
+
+
 def base_gradient(x, h_0, W_i, W_h, b, dh_T):
     h = [np.tile(h_0, (x.shape[1], 1))]
-    for x_t in x:
-        h.append(np.tanh(x_t @ W_i.T + h[-1] @ W_h.T + b))
-    delta = dh_T
-    for state in reversed(h[1:]):
-        delta = (delta * (1 - state**2)) @ W_h
-    return delta.sum(axis=0)
+    for t in range(len(x)):
+        h.append(np.tanh(x[t] @ W_i.T + h[t] @ W_h.T + b))
+    dh = dh_T
+    for t in reversed(range(len(x))):
+        da = dh * (1 - h[t + 1] ** 2)
+        dh = da @ W_h
+    return dh.sum(axis=0)
 
 
 def leaky_gradient(dh, x, h_0, W_i, W_h, b, alpha):
     h, f = [h_0], []
-    for x_t in x:
-        f.append(np.tanh(x_t @ W_i.T + h[-1] @ W_h.T + b))
-        h.append((1 - alpha) * h[-1] + alpha * f[-1])
+    for t in range(len(x)):
+        f.append(np.tanh(x[t] @ W_i.T + h[t] @ W_h.T + b))
+        h.append((1 - alpha) * h[t] + alpha * f[t])
     dW_h, delta = np.zeros_like(W_h), np.zeros_like(h_0)
     for t in reversed(range(len(x))):
         delta = delta + dh[t]
-        da = alpha * delta * (1 - f[t] ** 2)
+        df = alpha * delta
+        da = df * (1 - f[t] ** 2)
         dW_h += da.T @ h[t]
         delta = (1 - alpha) * delta + da @ W_h
     return dW_h, delta
@@ -52,11 +95,13 @@ def leaky_gradient(dh, x, h_0, W_i, W_h, b, alpha):
 def truncated_gradient(x, v, W_i, W_h, b, k1, k2):
     T, B, _ = x.shape
     h = [np.zeros((B, len(b)))]
-    for x_t in x:
-        h.append(np.tanh(x_t @ W_i.T + h[-1] @ W_h.T + b))
+    for t in range(T):
+        h.append(np.tanh(x[t] @ W_i.T + h[t] @ W_h.T + b))
     dW_h = np.zeros_like(W_h)
+    delta = np.zeros_like(h[0])
     for s in range(0, T, k1):
-        e, delta = min(s + k1, T), 0.0
+        e = min(s + k1, T)
+        delta = np.zeros_like(h[0])
         for t in reversed(range(max(0, e - k2), e)):
             if t >= s:
                 delta = delta + v[t]
@@ -69,20 +114,21 @@ def truncated_gradient(x, v, W_i, W_h, b, k1, k2):
 def online_gradient(x, v, w, W_i):
     h, S, R = np.zeros(len(w)), np.zeros(len(w)), np.zeros_like(W_i)
     dw, dW_i = np.zeros(len(w)), np.zeros_like(W_i)
-    for x_t, v_t in zip(x, v):
-        before, h = h, np.tanh(w * h + W_i @ x_t)
+    for t in range(len(x)):
+        before = h
+        h = np.tanh(w * before + W_i @ x[t])
         slope = 1 - h**2
-        S = slope * (before + w * S)  # ∂h_k / ∂w_k
-        R = slope[:, None] * (x_t + w[:, None] * R)  # ∂h_k / ∂W_kd
-        dw += v_t * S
-        dW_i += v_t[:, None] * R
+        S = slope * (before + w * S)
+        R = slope[:, None] * (x[t] + w[:, None] * R)
+        dw += v[t] * S
+        dW_i += v[t][:, None] * R
     return dw, dW_i
 
 
 PROGRAMS = {
-    "output_gradient": (output_gradient,),
-    "gradient_by_start": (gradient_by_start,),
-    "tied_gradient": (tied_gradient,),
+    "output_gradient": (output_gradient, output_gradient_by_step),
+    "gradient_by_start": (gradient_by_start, gradient_by_paths),
+    "tied_gradient": (tied_gradient, tied_gradient_at_once, tied_gradient_read_first),
     "base_gradient": (base_gradient,),
     "leaky_gradient": (leaky_gradient,),
     "truncated_gradient": (truncated_gradient,),

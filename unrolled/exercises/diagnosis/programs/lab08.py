@@ -16,8 +16,10 @@ def step_after(x, h_prev, W_i, W_h, b, b_n):
 
 
 def minimal_gated(x, h_0, W_i, W_h, b):
-    (W_if, W_in), (W_hf, W_hn), (b_f, b_n) = np.split(W_i, 2), np.split(W_h, 2), np.split(b, 2)
-    h = np.empty((len(x) + 1, *h_0.shape))
+    W_if, W_in = np.split(W_i, 2)
+    W_hf, W_hn = np.split(W_h, 2)
+    b_f, b_n = np.split(b, 2)
+    h = np.zeros((len(x) + 1, *h_0.shape))
     h[0] = h_0
     for t in range(len(x)):
         f = sigmoid(x[t] @ W_if.T + h[t] @ W_hf.T + b_f)
@@ -27,38 +29,43 @@ def minimal_gated(x, h_0, W_i, W_h, b):
 
 
 def minimal_backward(dh, x, h_prev, W_i, W_h, b):
-    (W_if, W_in), (W_hf, W_hn), (b_f, b_n) = np.split(W_i, 2), np.split(W_h, 2), np.split(b, 2)
+    W_if, W_in = np.split(W_i, 2)
+    W_hf, W_hn = np.split(W_h, 2)
+    b_f, b_n = np.split(b, 2)
     f = sigmoid(x @ W_if.T + h_prev @ W_hf.T + b_f)
     s = f * h_prev
     n = np.tanh(x @ W_in.T + s @ W_hn.T + b_n)
-    da_n = dh * f * (1 - n**2)
+    dn = dh * f
+    da_n = dn * (1 - n**2)
     ds = da_n @ W_hn
     df = dh * (n - h_prev) + ds * h_prev
     da_f = df * f * (1 - f)
     dh_prev = dh * (1 - f) + ds * f + da_f @ W_hf
-    da = np.concatenate([da_f, da_n], axis=1)
+    dW_i = np.concatenate([da_f.T @ x, da_n.T @ x])
     dW_h = np.concatenate([da_f.T @ h_prev, da_n.T @ s])
-    return dh_prev, da.T @ x, dW_h, da.sum(axis=0)
+    db = np.concatenate([da_f.sum(axis=0), da_n.sum(axis=0)])
+    return dh_prev, dW_i, dW_h, db
 
 
 def torch_count(D, H, layers, directions):
     total, width = 0, D
     for _ in range(layers):
-        total += directions * (3 * H * (width + H) + 6 * H)
+        weights = width * H + H * H
+        biases = 2 * H
+        total += directions * 3 * (weights + biases)
         width = directions * H
     return total
 
 
 def from_archive(K, R, c):
-    def ours(rows):
-        z, r, n = np.split(rows, 3)
-        return np.concatenate([r, -z, n])
-
-    H = len(R)
-    outer, inner = ours(c[0]), ours(c[1])
-    b = outer.copy()
-    b[: 2 * H] += inner[: 2 * H]
-    return ours(K.T), ours(R.T), b, inner[2 * H :]
+    K_z, K_r, K_n = np.split(K.T, 3)
+    R_z, R_r, R_n = np.split(R.T, 3)
+    outer_z, outer_r, outer_n = np.split(c[0], 3)
+    inner_z, inner_r, inner_n = np.split(c[1], 3)
+    W_i = np.concatenate([K_r, -K_z, K_n])
+    W_h = np.concatenate([R_r, -R_z, R_n])
+    b = np.concatenate([outer_r + inner_r, -(outer_z + inner_z), outer_n])
+    return W_i, W_h, b, inner_n
 
 
 def latch(D, value, mark):

@@ -5,8 +5,10 @@ import numpy as np
 
 def turn_round(x, lengths):
     out = x.copy()
-    for n, length in enumerate(lengths):
-        out[:length, n] = x[:length, n][::-1]
+    for n in range(len(lengths)):
+        length = lengths[n]
+        for t in range(length):
+            out[t, n] = x[length - 1 - t, n]
     return out
 
 
@@ -19,15 +21,20 @@ def stack_step(x_t, h, W_i, W_h, b):
 
 
 def both_ends(y, lengths):
-    H, n = y.shape[2] // 2, np.arange(len(lengths))
-    return np.concatenate([y[lengths - 1, n, :H], y[0, :, H:]], axis=1)
+    H, B = y.shape[2] // 2, len(lengths)
+    s = np.zeros((B, 2 * H))
+    for n in range(B):
+        s[n, :H] = y[lengths[n] - 1, n, :H]
+        s[n, H:] = y[0, n, H:]
+    return s
 
 
 def both_ends_backward(ds, lengths, T):
     B, H = len(ds), ds.shape[1] // 2
     dy = np.zeros((T, B, 2 * H))
-    dy[lengths - 1, np.arange(B), :H] = ds[:, :H]
-    dy[0, :, H:] = ds[:, H:]
+    for n in range(B):
+        dy[lengths[n] - 1, n, :H] = ds[n, :H]
+        dy[0, n, H:] = ds[n, H:]
     return dy
 
 
@@ -49,9 +56,12 @@ def pack(x, lengths):
 
 def largest_units(budget, gates, V, D, layers):
     def size(H):
-        inputs = [D] + [H] * (layers - 1)
-        inner = sum(gates * H * (n + H + 1) for n in inputs)
-        return V * D + inner + V * H + V
+        total = V * D
+        width = D
+        for _ in range(layers):
+            total += gates * (H * width + H * H + H)
+            width = H
+        return total + V * H + V
 
     H = 0
     while size(H + 1) <= budget:
@@ -59,12 +69,37 @@ def largest_units(budget, gates, V, D, layers):
     return H
 
 
+def turn_round_by_slices(x, lengths):
+    out = x.copy()
+    for n, length in enumerate(lengths):
+        out[:length, n] = x[:length, n][::-1]
+    return out
+
+
+def mean_and_max_by_sequence(y, lengths):
+    _, B, S = y.shape
+    mean, most = np.zeros((B, S)), np.zeros((B, S))
+    for n in range(B):
+        own = y[: lengths[n], n]
+        mean[n] = own.sum(axis=0) / lengths[n]
+        most[n] = own.max(axis=0)
+    return mean, most
+
+
+def stack_step_layer_by_layer(x_t, h, W_i, W_h, b):
+    new = np.zeros_like(h)
+    for k in range(len(h)):
+        below = x_t if k == 0 else new[k - 1]
+        new[k] = np.tanh(below @ W_i[k].T + h[k] @ W_h[k].T + b[k])
+    return new
+
+
 PROGRAMS = {
-    "turn_round": (turn_round,),
-    "stack_step": (stack_step,),
+    "turn_round": (turn_round, turn_round_by_slices),
+    "stack_step": (stack_step, stack_step_layer_by_layer),
     "both_ends": (both_ends,),
     "both_ends_backward": (both_ends_backward,),
-    "mean_and_max": (mean_and_max,),
+    "mean_and_max": (mean_and_max, mean_and_max_by_sequence),
     "pack": (pack,),
     "largest_units": (largest_units,),
 }
