@@ -8,7 +8,7 @@ made (`Alteration.made`), in place, because copying trees would take longer than
 import ast
 import contextlib
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import combinations, permutations
 
 LONGEST = 60  # characters of code in a sentence
 FEW = 8  # alterations that may be made together, in all places
@@ -40,6 +40,12 @@ INSTEAD = {
     "ones_like": ("np.zeros_like",),
     "norm": (),
     "sqrt": ("np.square",),
+}
+MODES = {
+    "valid": ("same", "full"),
+    "constant": ("edge", "wrap", "reflect"),
+    "identity": ("tanh", "sigmoid", "relu"),
+    "relu": ("tanh", "sigmoid", "identity"),
 }
 COMPARED = {
     ast.Lt: (ast.LtE, ast.GtE, ast.Gt),
@@ -175,6 +181,13 @@ def _negative(node):
 
 def _is(node, value):
     return isinstance(node, ast.Constant) and type(node.value) is not bool and node.value == value
+
+
+def _moved(node):
+    """Whether it is something plus or minus a constant."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, (ast.Add, ast.Sub)):
+        return False
+    return isinstance(node.left, ast.Constant) or isinstance(node.right, ast.Constant)
 
 
 def _function(node):
@@ -468,6 +481,11 @@ class _Walk:
         shape, kind, inside = None, "", False
         if isinstance(target, ast.Name):
             shape, kind, inside = self.shapes.get(target.id, (None, "", False))
+        if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+            places = target.slice.elts if isinstance(target.slice, ast.Tuple) else [target.slice]
+            whole, kind, _ = self.shapes.get(target.value.id, (None, "", False))
+            if whole is not None and not any(isinstance(place, ast.Slice) for place in places):
+                shape = whole[len(places) :]
         if isinstance(value, (ast.Constant, ast.Lambda, ast.List, ast.ListComp)):
             return
 
@@ -479,6 +497,15 @@ class _Walk:
                         setattr(inner, name, value)
             return Alteration((Edit(parent, field, index, node),), where, says, rank)
 
+        own = {n.id for n in ast.walk(value) if isinstance(n, ast.Name)}
+        for name in self._alike(shape) if shape and kind == "f" else ():
+            yield change(name, f"it is `{name}` alone", 4)
+            yield change(f"_ * {name}", f"there is a factor `{name}` too many", 4)
+            if self.shapes[name][2]:
+                yield change(f"_ * (1 - {name})", f"there is a factor `1 - {name}` too many", 4)
+            yield change(f"_ / {name}", f"there is a division by `{name}` too many", 5)
+            if name not in own:
+                yield change(f"_ + {name}", f"there is a term `{name}` too many", 4)
         if inside and shape:
             yield change("1 - _", f"`1 - {target.id}` stands for `{target.id}`", 2)
         if shape is None or kind == "f":
@@ -495,6 +522,14 @@ class _Walk:
         if shape == () and kind in "iu":
             yield change("_ + 1", "it is one too large", 3)
             yield change("_ - 1", "it is one too small", 3)
+
+    def _alike(self, shape):
+        """The names of float arrays of a shape."""
+        return [
+            name
+            for name, (its, kind, _) in self.shapes.items()
+            if its == shape and kind == "f" and not name.startswith("_")
+        ]
 
     def returned(self, statement):
         value = statement.value
@@ -579,7 +614,33 @@ class _Walk:
                 Edit(statement, "body", None, [again, *statement.body]),
             )
             yield Alteration(edits, "", says, 1)
+            if self.shapes.get(name, (None, ""))[1] == "f":
+                yield from self.over_steps(parent, field, i, statement, name, keep)
         yield from self.block(statement, "body", statement)
+
+    def over_steps(self, parent, field, i, statement, name, keep):
+        """What a step computes is added up, or what stood before the loop enters at each step."""
+        body, where = getattr(parent, field), self.loop(statement)
+        total, start = f"_sum_of_{name}", f"_start_of_{name}"
+        before = ast.parse(f"{total} = 0 * {name}\n_steps = 0").body
+        inside = ast.parse(f"{total} = {total} + {name}\n_steps += 1").body
+        for code, says in (
+            (f"{name} = {total}", f"the `{name}` of all steps of {where} are added up"),
+            (f"{name} = {total} / _steps", f"the `{name}` of all steps of {where} are averaged"),
+        ):
+            after = ast.parse(code).body
+            edits = (
+                Edit(parent, field, None, [*body[:i], *before, statement, *after, *body[i + 1 :]]),
+                Edit(statement, "body", None, [*statement.body, *inside]),
+            )
+            yield Alteration(edits, "", says, 3)
+        again = ast.parse(f"if {name} is not {start}: {name} = {name} + {start}").body
+        edits = (
+            Edit(parent, field, None, [*body[:i], keep, statement, *body[i + 1 :]]),
+            Edit(statement, "body", None, [*again, *statement.body]),
+        )
+        says = f"what `{name}` was before {where} is added again at each step"
+        yield Alteration(edits, "", says, 3)
 
     # ------------------------------------------------------------------------- expressions
     def expression(self, parent, field, index, where, stored=False):
@@ -604,9 +665,10 @@ class _Walk:
             ast.IfExp: self.choice,
             ast.Name: self.name,
             ast.Slice: self.slice,
+            ast.List: self.listed,
         }
         method = kinds.get(type(node))
-        if self.inside_index and isinstance(node, (ast.BinOp, ast.Constant)):
+        if self.inside_index and (isinstance(node, ast.Constant) or _moved(node)):
             method = None  # places are altered as wholes: `h[t + 1]` for `h[t]`
         if method is not None:
             yield from method(node, change)
@@ -672,7 +734,9 @@ class _Walk:
         if item.arg == "axis":
             yield from self.axis(call, item, where, dropped)
         elif item.arg == "keepdims":
-            yield dropped("`keepdims` is missing", 4)
+            rest = [other for other in call.keywords if other is not item]
+            edit = Edit(call, "keywords", None, rest)
+            yield Alteration((edit,), where, "`keepdims` is missing", 4, "keepdims")
         elif item.arg != "dtype":
             yield dropped(f"the option {text(ast.unparse(item))} of `{function}` is missing")
             yield from self.expression(item, "value", None, where)
@@ -712,6 +776,14 @@ class _Walk:
                 f"{text(left)} and {text(right)} are multiplied instead of added",
                 3,
             )
+            for one, other in ((left, right), (right, left)):
+                if isinstance(other, ast.BinOp) and isinstance(other.op, ast.Mult):
+                    for f, rest in ((other.left, other.right), (other.right, other.left)):
+                        yield change(
+                            _binary(f, ast.Mult, _binary(one, ast.Add, rest)),
+                            f"the factor {text(f)} acts on {text(one)}, too",
+                            2,
+                        )
         elif kind is ast.Sub:
             yield from self.difference(node, change)
         elif kind is ast.Mult:
@@ -731,6 +803,10 @@ class _Walk:
                 2,
             )
             yield change(right, f"{text(right)} stands for {text(node)}", 4)
+            for name in self._numbers():
+                if ast.unparse(right) != name:
+                    new = _binary(left, kind, _name(name))
+                    yield change(new, f"it is divided by `{name}` instead of {text(right)}", 2)
             if kind is ast.FloorDiv:
                 near = ast.Call(_name("round"), [_binary(left, ast.Div, right)], [])
                 yield change(near, f"the quotient {text(node)} is rounded, not cut off", 2)
@@ -776,6 +852,10 @@ class _Walk:
                 )
         elif kind is ast.Mod:
             yield change(left, f"the remainder for {text(right)} is not taken", 2)
+
+    def _numbers(self):
+        """The names of single whole numbers, such as dimensions."""
+        return [n for n, (shape, kind, _) in self.shapes.items() if shape == () and kind in "iu"]
 
     def difference(self, node, change):
         left, right = node.left, node.right
@@ -863,6 +943,14 @@ class _Walk:
             squared = _binary(_binary(one, ast.Mult, one), ast.Mult, other)
             if flipped or not isinstance(one, (ast.Constant, ast.BinOp)):
                 yield change(squared, f"the factor {text(one)} is there twice", 4)
+        for f, inner in ((left, right), (right, left)):
+            if isinstance(inner, ast.BinOp) and isinstance(inner.op, (ast.Add, ast.Sub)):
+                kind = type(inner.op)
+                for new, alone in (
+                    (_binary(_binary(f, ast.Mult, inner.left), kind, inner.right), inner.left),
+                    (_binary(inner.left, kind, _binary(f, ast.Mult, inner.right)), inner.right),
+                ):
+                    yield change(new, f"the factor {text(f)} acts on {text(alone)} alone", 2)
         yield from self.slope_of_sigmoid(node, change)
 
     def slope_of_sigmoid(self, node, change):
@@ -940,13 +1028,19 @@ class _Walk:
         yield change(
             left, f"the product with {text(right)} is missing", 1, ("drop@", ast.dump(right))
         )
+        if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Mult):
+            for f, rest in ((left.left, left.right), (left.right, left.left)):
+                new = _binary(f, ast.Mult, _binary(rest, ast.MatMult, right))
+                yield change(new, f"{text(f)} acts after the product, not before it", 2)
         yield change(
             right, f"the product with {text(left)} is missing", 1, ("drop@", ast.dump(left))
         )
 
     def unary(self, node, change):
         if isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
-            yield change(node.operand, f"the minus sign of {text(node)} is missing", 1)
+            yield change(node.operand, f"the minus sign of {text(node)} is missing", 1, "minus")
+            rest = _binary(ast.Constant(1), ast.Sub, node.operand)
+            yield change(rest, f"{text(rest)} stands for {text(node)}", 2, "1 - for -")
             if isinstance(node.operand, ast.Attribute) and node.operand.attr == "inf":
                 yield change(ast.Constant(0.0), "0 stands for minus infinity", 1)
         if isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
@@ -968,6 +1062,13 @@ class _Walk:
             argument, (ast.GeneratorExp, ast.ListComp)
         ):
             yield change(argument, f"the {function} in {text(node)} is not taken", 2)
+            for place, word in ((0, "first"), (-1, "last")):
+                new = ast.Subscript(argument, ast.Constant(place), ast.Load())
+                says = f"only the {word} item is taken, not the {function} over all"
+                yield change(new, says, 2, (says,))
+        if function == "copy":
+            zeros = ast.Call(_parsed("np.zeros_like"), [argument], [])
+            yield change(zeros, f"zeros stand for {text(node)}", 2)
         for other in INSTEAD.get(function, ()):
             if method:
                 called = ast.Attribute(argument, other, ast.Load())
@@ -1018,8 +1119,11 @@ class _Walk:
             yield change(node.args[0], "it runs forwards instead of backwards", 1)
         if function == "range":
             yield from self.range(node, change)
-        if function == "eye":
-            pass
+        if function in ("log", "sqrt") and not method:
+            for small in ("1e-12", "1e-10", "1e-9", "1e-8", "1e-7", "1e-6", "1e-5"):
+                new = _binary(argument, ast.Add, _parsed(small))
+                called = ast.Call(node.func, [new], [])
+                yield change(called, f"`{small}` is added inside `{function}`", 2)
 
     def norm(self, node, argument, change):
         if len(node.args) == 2:
@@ -1112,6 +1216,7 @@ class _Walk:
                 1,
                 ("T", self._root(node.value)),
             )
+            yield change(node.value, "nothing is transposed", 8, "T")
 
     def subscript(self, node, change):
         if isinstance(node.ctx, ast.Store):
@@ -1153,8 +1258,23 @@ class _Walk:
                 f"{text(node)} is read in the other order or at every place",
                 1,
             )
+        yield from self.exchanged_names(node, change)
         if not turned:
             yield change(node.value, f"all of {text(node.value)} stands for {text(node)}", 4)
+
+    def exchanged_names(self, node, change):
+        """Two numbers of an index taken for each other, as in `x[j * stride + l]`."""
+        if any(isinstance(inner, ast.Slice) for inner in ast.walk(node.slice)):
+            return
+        used = {inner.id for inner in ast.walk(node.slice) if isinstance(inner, ast.Name)}
+        for one, two in combinations(sorted(used & set(self._numbers())), 2):
+            names = {one: two, two: one}
+            new = _parsed(ast.unparse(node.slice))
+            for inner in ast.walk(new):
+                if isinstance(inner, ast.Name):
+                    inner.id = names.get(inner.id, inner.id)
+            other = ast.Subscript(node.value, new, ast.Load())
+            yield change(other, f"{text(other)} stands for {text(node)}", 2)
 
     def neighbours(self, index):
         if isinstance(index, ast.Constant) and isinstance(index.value, int):
@@ -1173,10 +1293,23 @@ class _Walk:
                 _binary(index.left, opposite, one),
                 _binary(index.left, type(index.op), ast.Constant(2)),
             ]
+        elif isinstance(index, ast.BinOp) and isinstance(index.op, (ast.Add, ast.Sub)):
+            opposite = ast.Sub if isinstance(index.op, ast.Add) else ast.Add
+            new.append(_binary(index.left, opposite, index.right))
         return [*new, ast.Constant(0), ast.Constant(-1)]
 
     def slice(self, node, change):
-        """A slice by itself: its bounds moved by one, or left out."""
+        """A slice by itself: its bounds moved by one, left out, or the other part taken."""
+        if node.step is None and (node.lower is None) != (node.upper is None):
+            bound = node.lower or node.upper
+            other = ast.Slice(node.upper, node.lower, None)
+            says = f"{text(other)} stands for {text(node)}"
+            yield change(other, says, 2, ("part", ast.dump(bound)))
+            if isinstance(bound, ast.UnaryOp) and isinstance(bound.op, ast.USub):
+                other = ast.Slice(None, bound.operand, None)
+            elif node.lower is None:
+                other = ast.Slice(_negative(bound), None, None)
+            yield change(other, f"{text(other)} stands for {text(node)}", 2)
         for field, name in (("lower", "begins"), ("upper", "ends")):
             bound = getattr(node, field)
             parts = {"lower": node.lower, "upper": node.upper, "step": node.step}
@@ -1207,6 +1340,9 @@ class _Walk:
 
     def constant(self, node, change):
         value = node.value
+        if isinstance(value, str):
+            for other in MODES.get(value, ()):
+                yield change(ast.Constant(other), f"the mode is {other!r}, not {value!r}", 1)
         if type(value) is bool or not isinstance(value, (int, float)):
             return
         others = {
@@ -1228,9 +1364,21 @@ class _Walk:
             new = ast.Compare(node.left, [other()], node.comparators)
             yield change(new, f"{text(new)} stands for {text(node)}", 1)
         right = node.comparators[0]
+        if isinstance(node.ops[0], ast.Gt) and _is(right, 0):
+            new = ast.Compare(node.left, [ast.Eq()], [ast.Constant(1)])
+            yield change(new, f"{text(new)} stands for {text(node)}", 2)
         for operation in (ast.Add, ast.Sub):
             new = ast.Compare(node.left, node.ops, [_binary(right, operation, ast.Constant(1))])
             yield change(new, f"{text(new)} stands for {text(node)}", 2)
+
+    def listed(self, node, change):
+        """A list such as `[0, *words]`, without one of its items."""
+        if not isinstance(node.ctx, ast.Load) or len(node.elts) < 2:
+            return
+        for item in node.elts:
+            rest = [other for other in node.elts if other is not item]
+            new = ast.List(rest, ast.Load())
+            yield change(new, f"{text(item)} is missing in {text(node)}", 2)
 
     def boolean(self, node, change):
         for kept in node.values:
@@ -1251,6 +1399,10 @@ class _Walk:
         new = ast.IfExp(node.test, node.orelse, node.body)
         yield change(new, f"the condition {test} is reversed", 1)
 
+    def is_given(self, name):
+        """Whether it is an argument of the function."""
+        return name in [argument.arg for argument in self.tree.args.args]
+
     def name(self, node, change):
         """Another variable of the same shape; for a gate, what it leaves over."""
         if not isinstance(node.ctx, ast.Load):
@@ -1264,6 +1416,8 @@ class _Walk:
         for other, (its_shape, its_kind, _) in self.shapes.items():
             if other.startswith("_"):
                 continue
+            if shape and its_shape == () and its_kind in "iu" and self.is_given(other):
+                yield change(_name(other), f"`{other}` stands for `{node.id}`", 4)
             alike = its_shape == shape and (its_kind == kind or {its_kind, kind} <= set("iuf"))
             if other != node.id and alike:
                 yield change(

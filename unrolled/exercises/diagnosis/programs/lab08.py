@@ -52,7 +52,7 @@ def torch_count(D, H, layers, directions):
     for _ in range(layers):
         weights = width * H + H * H
         biases = 2 * H
-        total += directions * 3 * (weights + biases)
+        total += directions * (3 * weights + 3 * biases)
         width = directions * H
     return total
 
