@@ -2,9 +2,11 @@
 
 from importlib import import_module
 
+import numpy as np
 import pytest
 
-from unrolled.exercises import judge, load, names, run
+from unrolled.exercises import Source, judge, load, names, run
+from unrolled.exercises.diagnosis import Kind, diagnose, variants
 
 EXERCISES = {
     (lab, exercise.name): exercise for lab in names() for exercise in load(lab).exercises.values()
@@ -34,3 +36,189 @@ def test_programs_are_right(exercise, program):
     for seed in range(4):
         result = verdict(exercise, program, seed)
         assert result.passed, result
+
+
+# --------------------------------------------------------------------------- students' real bugs
+# Found in published code and in forums; each is named, or explained by more than where it is wrong.
+TELLING = {Kind.MISCONCEPTION, Kind.RELATION, Kind.ALTERATION}
+
+
+def sigmoid(a):
+    return 1 / (1 + np.exp(-a))
+
+
+def states(x, h_0, W_i, W_h, b):
+    h = [np.tile(h_0, (x.shape[1], 1)) if np.ndim(h_0) == 1 else h_0]
+    for x_t in x:
+        h.append(np.tanh(x_t @ W_i.T + h[-1] @ W_h.T + b))
+    return h
+
+
+def every_step_from_h_0(x, lengths, h_0, W_i, W_h, b):
+    h = np.tile(h_0, (x.shape[1], 1))
+    for t in range(len(x)):
+        h = np.where((t < lengths)[:, None], np.tanh(x[t] @ W_i.T + h_0 @ W_h.T + b), h)
+    return h
+
+
+def every_word_from_h_0(words, X, W_i, W_h, b, W_o):
+    log_p, start = 0.0, np.zeros(len(b))
+    for last, token in zip([0, *words], [*words, 1], strict=True):
+        z = W_o @ np.tanh(W_i @ X[last] + W_h @ start + b)
+        log_p += z[token] - np.log(np.exp(z - z.max()).sum()) - z.max()
+    return log_p
+
+
+def online_from_h_0(x, v, w, W_i):
+    h, S, R = np.zeros(len(w)), np.zeros(len(w)), np.zeros_like(W_i)
+    dw, dW_i = np.zeros(len(w)), np.zeros_like(W_i)
+    for x_t, v_t in zip(x, v, strict=True):
+        new = np.tanh(w * h + W_i @ x_t)
+        slope = 1 - new**2
+        S, R = slope * (h + w * S), slope[:, None] * (x_t + w[:, None] * R)
+        dw, dW_i = dw + v_t * S, dW_i + v_t[:, None] * R
+    return dw, dW_i
+
+
+def coupled_slope_at_the_gate(dc, c_prev, f, g):
+    s = sigmoid(f)
+    return dc * (c_prev - g) * s * (1 - s), dc * (1 - f) * (1 - g**2), dc * f
+
+
+def coupled_tanh_of_g(dc, c_prev, f, g):
+    return dc * (c_prev - g) * f * (1 - f), dc * (1 - f) * (1 - np.tanh(g) ** 2), dc * f
+
+
+def base_by(step):
+    def answer(x, h_0, W_i, W_h, b, dh_T):
+        h, dh = states(x, h_0, W_i, W_h, b), dh_T
+        for t in reversed(range(len(x))):
+            dh = step(dh, h, t, W_h)
+        return dh.sum(axis=0)
+
+    return answer
+
+
+def leaky_by(slope=lambda f: 1 - f**2, own=0, add=True):
+    def answer(dh, x, h_0, W_i, W_h, b, alpha):
+        h, f = [h_0], []
+        for x_t in x:
+            f.append(np.tanh(x_t @ W_i.T + h[-1] @ W_h.T + b))
+            h.append((1 - alpha) * h[-1] + alpha * f[-1])
+        dW_h, d = np.zeros_like(W_h), np.zeros_like(h_0)
+        for t in reversed(range(len(x))):
+            d = d + dh[t]
+            da = alpha * d * slope(f[t])
+            dW_h = (dW_h if add else 0) + da.T @ h[t + own]
+            d = (1 - alpha) * d + da @ W_h
+        return dW_h, d
+
+    return answer
+
+
+def memory_by(cell=lambda c, t: c[t], add=True):
+    def answer(v, f, c):
+        df, dw, dc = np.zeros_like(f), np.zeros_like(f), np.zeros_like(c[0])
+        for t in reversed(range(len(f))):
+            dc = dc + v[t] if add else v[t]
+            df[t], dw[t] = dc * cell(c, t), dc
+            dc = dc * f[t]
+        return df, dw, dc
+
+    return answer
+
+
+def minimal_by(gate_slope=lambda f: f * (1 - f), slope=lambda n: 1 - n**2, through=True):
+    def answer(dh, x, h_prev, W_i, W_h, b):
+        (U_f, U_n), (W_f, W_n), (b_f, b_n) = (np.split(a, 2) for a in (W_i, W_h, b))
+        f = sigmoid(x @ U_f.T + h_prev @ W_f.T + b_f)
+        s = f * h_prev
+        n = np.tanh(x @ U_n.T + s @ W_n.T + b_n)
+        da_n = dh * f * slope(n)
+        ds = da_n @ W_n
+        da_f = (dh * (n - h_prev) + ds * h_prev) * gate_slope(f)
+        dh_prev = dh * (1 - f) + ds * f + (da_f @ W_f if through else 0)
+        dW_h = np.concatenate([da_f.T @ h_prev, da_n.T @ s])
+        da = np.hstack([da_f, da_n])
+        return dh_prev, da.T @ x, dW_h, da.sum(axis=0)
+
+    return answer
+
+
+def gates_read_x_only(x, h_0, W_i, W_h, b):
+    (U_f, U_n), (_, W_n), (b_f, b_n) = (np.split(a, 2) for a in (W_i, W_h, b))
+    h = [h_0]
+    for x_t in x:
+        f = sigmoid(x_t @ U_f.T + b_f)
+        n = np.tanh(x_t @ U_n.T + (f * h[-1]) @ W_n.T + b_n)
+        h.append((1 - f) * h[-1] + f * n)
+    return np.array(h)
+
+
+def tanh_in_the_cell(z, c_prev):
+    i, f, g, o = np.split(z, 4, axis=1)
+    c = np.tanh(sigmoid(f) * c_prev + sigmoid(i) * np.tanh(g))
+    return sigmoid(o) * c, c
+
+
+def softmax_of(axis):
+    def answer(h, z, y):
+        e = np.exp(z - z.max())
+        return (e / e.sum(axis=axis, keepdims=True) - np.eye(z.shape[1])[y]).T @ h
+
+    return answer
+
+
+def maxima_by(overwritten, first):
+    def answer(dout, x, n, stride):
+        dx = np.zeros_like(x)
+        for l in range(dout.shape[2]):
+            here = slice(stride * l, stride * l + n)
+            window = x[:, :, here]
+            wins = window == window.max(axis=2, keepdims=True)
+            if first:
+                wins = wins & (np.cumsum(wins, axis=2) == 1)
+            paid = wins * dout[:, :, l, None]
+            dx[:, :, here] = paid if overwritten else dx[:, :, here] + paid
+        return dx
+
+    return answer
+
+
+REAL = [
+    ("last_states", every_step_from_h_0),
+    ("sentence_log_prob", every_word_from_h_0),
+    ("online_gradient", online_from_h_0),
+    ("coupled_cell_backward", coupled_slope_at_the_gate),
+    ("coupled_cell_backward", coupled_tanh_of_g),
+    ("base_gradient", base_by(lambda d, h, t, W: d * (1 - np.tanh(h[t + 1]) ** 2) @ W)),
+    ("base_gradient", base_by(lambda d, h, t, W: d / (1 - h[t + 1] ** 2) @ W)),
+    ("base_gradient", base_by(lambda d, h, t, W: d * (1 - h[t] ** 2) @ W)),
+    ("base_gradient", base_by(lambda d, h, t, W: h[t + 1] * (1 - h[t + 1] ** 2) @ W)),
+    ("leaky_gradient", leaky_by(lambda f: 1 - np.tanh(f) ** 2)),
+    ("leaky_gradient", leaky_by(own=1)),
+    ("leaky_gradient", leaky_by(add=False)),
+    ("memory_backward", memory_by(lambda c, t: c[t - 1])),
+    ("memory_backward", memory_by(lambda c, t: c[t + 1])),
+    ("memory_backward", memory_by(add=False)),
+    ("minimal_backward", minimal_by(lambda f: sigmoid(f) * (1 - sigmoid(f)))),
+    ("minimal_backward", minimal_by(slope=lambda n: 1 - np.tanh(n) ** 2)),
+    ("minimal_backward", minimal_by(lambda f: 1)),
+    ("minimal_backward", minimal_by(through=False)),
+    ("minimal_gated", gates_read_x_only),
+    ("cell", tanh_in_the_cell),
+    ("output_gradient", softmax_of(0)),
+    ("output_gradient", softmax_of(None)),
+    ("fair_max_backward", maxima_by(overwritten=True, first=False)),
+    ("fair_max_backward", maxima_by(overwritten=True, first=True)),
+    ("fair_max_backward", maxima_by(overwritten=False, first=True)),
+]
+
+
+@pytest.mark.parametrize(("name", "answer"), REAL)
+def test_real_bugs_are_named_or_explained(name, answer):
+    exercise = next(one for (_, other), one in EXERCISES.items() if other == name)
+    for seed in range(3):
+        result = verdict(exercise, answer, seed)
+        assert not result.passed
+        assert result.kind in TELLING, result

@@ -210,7 +210,7 @@ class _Walk:
     def __init__(self, tree, shapes, returns):
         self.tree, self.shapes, self.returns = tree, shapes, tuple(returns)
         self.roots = self._roots()
-        self.inside_index = False
+        self.inside_index = self.storing = False
 
     def all(self):
         if isinstance(self.tree, ast.Lambda):
@@ -456,7 +456,9 @@ class _Walk:
             yield from self.expression(statement, "value", None, "the line for " + where)
             return
         if isinstance(target, ast.Subscript):
+            self.storing = True
             yield from self.expression(target, "slice", None, where, stored=True)
+            self.storing = False
         yield from self.whole(statement, "value", None, where, target)
         yield from self.expression(statement, "value", None, where)
 
@@ -497,15 +499,13 @@ class _Walk:
                         setattr(inner, name, value)
             return Alteration((Edit(parent, field, index, node),), where, says, rank)
 
-        own = {n.id for n in ast.walk(value) if isinstance(n, ast.Name)}
         for name in self._alike(shape) if shape and kind == "f" else ():
             yield change(name, f"it is `{name}` alone", 4)
             yield change(f"_ * {name}", f"there is a factor `{name}` too many", 4)
             if self.shapes[name][2]:
                 yield change(f"_ * (1 - {name})", f"there is a factor `1 - {name}` too many", 4)
             yield change(f"_ / {name}", f"there is a division by `{name}` too many", 5)
-            if name not in own:
-                yield change(f"_ + {name}", f"there is a term `{name}` too many", 4)
+            yield change(f"_ + {name}", f"there is a term `{name}` too many", 4)
         if inside and shape:
             yield change("1 - _", f"`1 - {target.id}` stands for `{target.id}`", 2)
         if shape is None or kind == "f":
@@ -1304,7 +1304,7 @@ class _Walk:
             bound = node.lower or node.upper
             other = ast.Slice(node.upper, node.lower, None)
             says = f"{text(other)} stands for {text(node)}"
-            yield change(other, says, 2, ("part", ast.dump(bound)))
+            yield change(other, says, 2, ("part", ast.dump(bound), self.storing))
             if isinstance(bound, ast.UnaryOp) and isinstance(bound.op, ast.USub):
                 other = ast.Slice(None, bound.operand, None)
             elif node.lower is None:

@@ -98,22 +98,22 @@ def evidence(got, right, tolerance):
 
     Two wholly different mistakes agree in one number now and then, in several hardly ever. So
     different pairs of a wrong number and the right one are counted, but no more than there are
-    different wrong numbers; of whole numbers different distances, small ones by half.
+    different wrong numbers. Whole numbers count by their distance, once a case, small ones half.
     """
     seen, wrong = set(), set()
-    for one, other in zip(got, right, strict=True):
+    for case, (one, other) in enumerate(zip(got, right, strict=True)):
         whole = other.dtype.kind in "biu"
         one, other = one.astype("float64"), other.astype("float64")
         if one.shape != other.shape:
-            pairs = [(x, 0.0, False) for x in np.round(one.ravel(), 9).tolist()]
+            seen.update((x, None, False) for x in np.round(one.ravel(), 9).tolist())
+            continue
+        where = differs(one, other, tolerance)
+        a, b = np.round(one[where], 9).tolist(), np.round(other[where], 9).tolist()
+        wrong.update(a)
+        if whole:
+            seen.update((x - y, case, True) for x, y in zip(a, b, strict=True))
         else:
-            where = differs(one, other, tolerance)
-            a, b = np.round(one[where], 9).tolist(), np.round(other[where], 9).tolist()
-            pairs = [
-                (x - y if whole else x, 0 if whole else y, whole) for x, y in zip(a, b, strict=True)
-            ]
-            wrong.update(a)
-        seen.update(pairs)
+            seen.update((x, y, False) for x, y in zip(a, b, strict=True))
     count = sum(0.5 if whole and _small(a) else 1 for a, _, whole in seen)
     return min(count, len(wrong)) if wrong else count
 
