@@ -1,12 +1,17 @@
 """The diagnosis engine: what it says of wrong answers, and that it never misleads or fails."""
 
+from collections import namedtuple
 from importlib import import_module
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
-from unrolled.exercises import Source, judge, load, names, run
-from unrolled.exercises.diagnosis import Kind, diagnose, variants
+from unrolled.exercises import Exercise, Misconception, Source, judge, load, names, run
+from unrolled.exercises.comparing import arranged
+from unrolled.exercises.diagnosis import Diagnosis, Kind, diagnose, variants
+from unrolled.exercises.plain import plain
 
 EXERCISES = {
     (lab, exercise.name): exercise for lab in names() for exercise in load(lab).exercises.values()
@@ -222,3 +227,158 @@ def test_real_bugs_are_named_or_explained(name, answer):
         result = verdict(exercise, answer, seed)
         assert not result.passed
         assert result.kind in TELLING, result
+
+
+# --------------------------------------------------------------------------- section by section
+def toy(**changes):
+    settings = {
+        "name": "toy_gradient",
+        "points": 1,
+        "section": "Toys",
+        "cases": lambda rng: [
+            {"x": rng.normal(size=(B, H)), "k": k}
+            for B, H, k in ((1, 4, 2), (2, 3, 3), (3, 5, 4), (1, 2, 5), (4, 3, 6))
+        ],
+        "shapes": {"x": "B H"},
+        "returns": {"dx": "a float64 array (B, H)", "db": "a float64 array (H,)"},
+        "reference": Source("our own", lambda x, k: (np.tanh(x) * k, x.sum(axis=0))),
+        "misconceptions": tuple(
+            Misconception(f"off by {i}", lambda x, k, i=i: (x + i, x.sum(axis=0)), f"Off by {i}.")
+            for i in (1, 2, 3)
+        ),
+    }
+    return Exercise(**(settings | changes))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda x, k: (x.sum(axis=0), np.tanh(x) * k), "`dx` and `db` are exchanged"),
+        (lambda x, k: (-np.tanh(x) * k, x.sum(axis=0)), "`db` is right. In `dx`: every number has"),
+        (lambda x, k: (np.tanh(x), x.sum(axis=0)), "is the expected one divided by k"),
+        (
+            lambda x, k: (np.tanh(x) * k, x.mean(axis=0)),
+            "In `db`: every number is the expected one",
+        ),
+        (lambda x, k: (np.tanh(x) * k, x), "summed over axis 0, your result would be right"),
+        (lambda x, k: (x * k, x.sum(axis=0)), "in `dx`, `tanh` is missing"),
+        (lambda x, k: (np.tanh(x) * k, x.sum(axis=0)[::-1]), "their order along the last axis is"),
+        (lambda x, k: (np.tanh(x) * k, x[0]), "it is the first item of `x`"),
+        (lambda x, k: (x + 1, x.mean(axis=0)), "In `dx`: Off by 1."),
+        (lambda x, k: (np.tanh(x) * k * (1 + 3e-7), x.sum(axis=0)), "a numerical derivative"),
+        (lambda x, k: (np.round(np.tanh(x) * k, 5), x.sum(axis=0)), "is rounded to 5 decimals"),
+        (lambda x, k: np.tanh(x) * k, "It returned a single value"),
+    ],
+)
+def test_what_is_said(answer, words):
+    assert words in repr(verdict(toy(), answer))
+
+
+def test_mistakes_with_the_same_numbers_are_both_named():
+    twins = (
+        *toy().misconceptions,
+        Misconception("plus one", lambda x, k: (x + 1, x.sum(axis=0)), "One was added."),
+    )
+    says = verdict(toy(misconceptions=twins), lambda x, k: (x + 1, x.sum(axis=0))).diagnosis
+    assert says.startswith("Off by 1.")
+    assert '"plus one": One was added.' in says
+
+
+def test_one_right_case_says_nothing_of_its_dimensions():
+    def answer(x, k):
+        return np.tanh(x) * k + (k > 2) * np.sin(x * 3.3) ** 2, x.sum(axis=0) + (k > 2) * x[-1] ** 3
+
+    assert verdict(toy(), answer).diagnosis == "1 of 5 cases is right."
+
+
+def test_all_that_right_cases_share_is_named():
+    def answer(x, k):
+        wrong = len(x) > 1
+        return np.tanh(x) * k + wrong * np.sin(x * 3.3) ** 2, x.sum(axis=0) + wrong * x[-1] ** 3
+
+    says = verdict(toy(), answer).diagnosis
+    assert says == "2 of 5 cases are right: those with B = 1, and no other."
+
+
+def test_a_lone_array_is_not_taken_apart():
+    result = verdict(toy(), lambda x, k: np.ones((2, 3)))
+    assert "It returned a single value; expected are 2: return dx, db." in repr(result)
+
+
+def test_named_tuples_are_tuples_and_caches_are_recognised():
+    Gradients = namedtuple("Gradients", "dx db")
+    assert verdict(toy(), lambda x, k: Gradients(np.tanh(x) * k, x.sum(axis=0))).passed
+    says = repr(verdict(toy(), lambda x, k: (x, (x, None))))
+    assert "Does it return the cache, too?" in says
+
+
+def test_variants_leave_our_functions_alone():
+    exercise = EXERCISES["lab08", "minimal_backward"]
+    program = next(p.values[1] for p in PROGRAMS if p.values[0] is exercise)
+    before, defaults = program.__code__, program.__defaults__
+    assert verdict(exercise, minimal_by(through=False)).kind is Kind.ALTERATION
+    assert (program.__code__, program.__defaults__) == (before, defaults)
+    assert verdict(exercise, program).passed
+
+
+# --------------------------------------------------------------------------- properties
+@pytest.mark.parametrize(("lab", "name"), EXERCISES)
+def test_variants_are_bounded_kept_and_never_told_of_right_answers(lab, name):
+    exercise = EXERCISES[lab, name]
+    cases = exercise.draw(3)
+    right, _ = exercise.expected(cases)
+    assert diagnose(exercise, cases, right, right) == Diagnosis()
+    table = variants.table(exercise, cases, right)
+    assert 20 <= len(table.variants) <= variants.MOST
+    assert variants.table(exercise, cases, right) is table
+
+
+NUMBERS = st.floats(-1e3, 1e3) | st.sampled_from([0.0, np.nan, np.inf, -np.inf, 1e300])
+SPOILERS = st.sampled_from(
+    [
+        lambda a, n: a * n,
+        lambda a, n: a + n,
+        lambda a, n: a[..., None],
+        lambda a, n: a.T,
+        lambda a, n: a.ravel(),
+        lambda a, n: np.broadcast_to(n, a.shape),
+        lambda a, n: a.astype("float32"),
+        lambda a, n: a.astype(complex),
+        lambda a, n: a.astype(bool),
+        lambda a, n: a[:0] if a.ndim else a,
+        lambda a, n: a[:1] if a.ndim else a,
+        lambda a, n: np.nan_to_num(a).astype(int) if a.dtype.kind == "f" else a * 1.5,
+    ]
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.sampled_from(sorted(EXERCISES)), st.data())
+def test_a_diagnosis_is_never_an_exception(key, data):
+    exercise = EXERCISES[key]
+    cases = exercise.draw(3)
+    right, _ = exercise.expected(cases)
+    number = data.draw(NUMBERS)
+
+    def spoilt(value):
+        if type(value) is tuple:
+            return tuple(map(spoilt, value))
+        with np.errstate(all="ignore"):
+            return np.array(data.draw(SPOILERS)(value, number))
+
+    got = [arranged(plain(spoilt(value)), one) for value, one in zip(right, right, strict=True)]
+    found = diagnose(exercise, cases, got, right)
+    assert isinstance(found.says, str)
+    assert bool(found.says) == (found.kind is not None)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.floats(0.1, 9), st.sampled_from([-1, 1]))
+def test_a_factor_is_read_off_whatever_it_is(seed, factor, sign):
+    assume(abs(factor - round(factor)) > 1e-3)
+    exercise, factor = toy(), sign * factor
+    cases = exercise.draw(seed)
+    right, _ = exercise.expected(cases)
+    got = [(factor * dx, db) for dx, db in right]
+    says = diagnose(exercise, cases, got, right).says
+    assert says == f"`db` is right. In `dx`: every number is {factor:.4g} times the expected one."

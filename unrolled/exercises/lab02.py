@@ -327,6 +327,20 @@ TIES = Exercise(
             "Every sample of the window got a share. That is average pooling; a sample that did "
             "not win has derivative 0.",
         ),
+        Misconception(
+            "overwritten, ties routed twice",
+            lambda dout, x, n, stride: _paid(dout, x, n, stride, _winners, overwrite=True),
+            "Two mistakes at once. Where windows overlap, the later one overwrote the earlier: add "
+            "(+=), do not assign (=). And each of the tied winners got the whole gradient: divide "
+            "by their number.",
+        ),
+        Misconception(
+            "overwritten, first winner takes all",
+            lambda dout, x, n, stride: _paid(dout, x, n, stride, _first, overwrite=True),
+            "Two mistakes at once. Where windows overlap, the later one overwrote the earlier: add "
+            "(+=), do not assign (=). And the first of the tied winners got everything: here they "
+            "share evenly.",
+        ),
     ),
 )
 

@@ -10,6 +10,8 @@ holds in every case; what is not certain is not said.
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
 from .answers import listed, parts
 from .known import recognise
 from .places import by_case, by_place, precision
@@ -48,6 +50,11 @@ class Diagnosis:
 
 def diagnose(exercise, cases, got, right):
     """The Diagnosis of answers that are wrong; got and right hold a plain value for each case."""
+    with np.errstate(all="ignore"):  # wrong answers hold any numbers
+        return _diagnosed(exercise, cases, got, right)
+
+
+def _diagnosed(exercise, cases, got, right):
     known = recognise(exercise, cases, got)
     if known:
         return _named(known)

@@ -214,7 +214,7 @@ class _Walk:
 
     def all(self):
         if isinstance(self.tree, ast.Lambda):
-            yield from self.expression(self.tree, "body", None, self._result(None))
+            yield from self.result(self.tree, "body")
             return
         yield from self.parameters()
         yield from self.block(self.tree, "body", None)
@@ -404,7 +404,7 @@ class _Walk:
             yield from self.expression(statement, "value", None, where)
             yield from self.expression(statement, "target", None, where)
         elif isinstance(statement, ast.Return):
-            yield from self.returned(statement)
+            yield from self.result(statement, "value")
         elif isinstance(statement, ast.Expr):
             yield from self.expression(statement, "value", None, where)
         elif isinstance(statement, ast.For):
@@ -531,8 +531,9 @@ class _Walk:
             if its == shape and kind == "f" and not name.startswith("_")
         ]
 
-    def returned(self, statement):
-        value = statement.value
+    def result(self, parent, field):
+        """Changes of what a function returns."""
+        value = getattr(parent, field)
         if isinstance(value, ast.Tuple):
             for i in range(len(value.elts)):
                 where = self._result(i)
@@ -541,9 +542,9 @@ class _Walk:
                 yield from self.instead(value, "elts", i, where)
         elif value is not None:
             where = self._result(None)
-            yield from self.whole(statement, "value", None, where, None)
-            yield from self.expression(statement, "value", None, where)
-            yield from self.instead(statement, "value", None, where)
+            yield from self.whole(parent, field, None, where, None)
+            yield from self.expression(parent, field, None, where)
+            yield from self.instead(parent, field, None, where)
 
     def instead(self, parent, field, index, where):
         """Another variable is returned."""
@@ -732,7 +733,7 @@ class _Walk:
 
         function = _function(call)
         if item.arg == "axis":
-            yield from self.axis(call, item, where, dropped)
+            yield from self.axis(call, item, where)
         elif item.arg == "keepdims":
             rest = [other for other in call.keywords if other is not item]
             edit = Edit(call, "keywords", None, rest)
@@ -741,11 +742,14 @@ class _Walk:
             yield dropped(f"the option {text(ast.unparse(item))} of `{function}` is missing")
             yield from self.expression(item, "value", None, where)
 
-    def axis(self, call, item, where, dropped):
+    def axis(self, call, item, where):
         function = _function(call)
         before = ast.unparse(item.value)
         over = f"`{function}` runs over"
-        yield dropped(f"{over} everything, not over axis {before} alone", 2)
+        rest = [other for other in call.keywords if other is not item]
+        says = f"{over} everything, not over axis {before} alone"
+        edit = Edit(call, "keywords", None, rest)
+        yield Alteration((edit,), where, says, 2, ("axis", before, None))
         for axis in (0, 1, 2, -1):
             if str(axis) != before:
                 new = ast.Constant(axis)
@@ -754,7 +758,7 @@ class _Walk:
                     where,
                     f"{over} axis {axis} instead of axis {before}",
                     2,
-                    ("axis", function, before, axis),
+                    ("axis", before, axis),
                 )
 
     def operation(self, node, change):
@@ -951,6 +955,10 @@ class _Walk:
                     (_binary(inner.left, kind, _binary(f, ast.Mult, inner.right)), inner.right),
                 ):
                     yield change(new, f"the factor {text(f)} acts on {text(alone)} alone", 2)
+        if isinstance(right, ast.BinOp) and isinstance(right.op, ast.Sub) and _is(right.left, 1):
+            y = right.right.left if isinstance(right.right, ast.BinOp) else right.right
+            says = f"the output {text(y)} stands where its gradient {text(left)} belongs"
+            yield change(_binary(y, ast.Mult, right), says, 3)
         yield from self.slope_of_sigmoid(node, change)
 
     def slope_of_sigmoid(self, node, change):

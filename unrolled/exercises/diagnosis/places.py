@@ -12,7 +12,8 @@ DERIVATIVES = ("gradient", "backward", "derivative")
 
 def precision(exercise, parts):
     """What to say of an answer that is right but for its last digits, or ""."""
-    pairs = [pair for part in parts for pair in zip(part.got, part.right, strict=True)]
+    wrong = [part for part in parts if any(part.wrong)]
+    pairs = [pair for part in wrong for pair in zip(part.got, part.right, strict=True)]
     if not all(one.shape == other.shape and one.dtype.kind in "fiu" for one, other in pairs):
         return ""
     if any(differs(one, other, NEARLY).any() for one, other in pairs):

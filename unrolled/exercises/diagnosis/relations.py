@@ -92,13 +92,13 @@ def _relations(part, others):
     for other in others:
         if other is not part and other.right[0].ndim == ndim:
             yield f"these are the numbers of `{other.name}`", _of(part, other)
+    yield from _unreduced(part)
     yield from _inputs(part)
     yield from _elementwise(part)
     if ndim:
         yield from _orders(part, ndim)
         yield from _ends(part, ndim)
     yield from _reduced(part)
-    yield from _unreduced(part)
 
 
 def _of(part, other):

@@ -171,7 +171,9 @@ class Member:
             node.type_params = []  # asked for from Python 3.12 on
         module = ast.fix_missing_locations(ast.Module([outer], []))
         try:
-            code = compile(module, f"<{self.name}, altered>", "exec")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # as of a number that is called
+                code = compile(module, f"<{self.name}, altered>", "exec")
         except (SyntaxError, ValueError, TypeError):
             return None
         (outer_code,) = (c for c in code.co_consts if inspect.iscode(c))
