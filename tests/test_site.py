@@ -32,6 +32,11 @@ LIGHT_WIDE, DARK_NARROW = ("light", 1280), ("dark", 390)
 # of what the slides teach, the items whose chapter is written
 WRITTEN = [item for deck in slides.read() for item in deck.items if item.section]
 
+PAGE_BYTES = 700_000
+TYPESET = """async () => {
+  await window.MathJax?.startup?.promise;
+  await window.MathJax?.startup?.document?.lazyTypesetAll();
+}"""
 LOOK = """() => {
   const all = (selector) => [...document.querySelectorAll(selector)];
   const seen = new Set(), repeated = new Set();
@@ -207,7 +212,7 @@ def visit(page, home, name, mode, width):
         lambda answer: answer.status >= 400 and errors.append(f"{answer.status} {answer.url}"),
     )
     page.goto(home + name, wait_until="load")
-    page.evaluate("async () => { await window.MathJax?.startup?.promise; }")
+    page.evaluate(TYPESET)
     look = page.evaluate(LOOK)
     answered = answer_by_keyboard(page) if mode == "light" else ""
     page.evaluate(UNFOLD)
@@ -465,6 +470,34 @@ def test_a_figure_follows_the_mode_of_the_page():
     assert "<style" not in markup
     assert "metadata" not in markup
     assert "--figure-width: 96px" in markup
+
+
+def test_a_page_weighs_little(learner):
+    heavy = {
+        path.relative_to(learner).as_posix(): path.stat().st_size
+        for path in learner.rglob("*.html")
+        if path.stat().st_size > PAGE_BYTES
+    }
+    assert not heavy
+
+
+def test_formulas_are_typeset_as_they_come_into_view(learner, chromium):
+    """Of the page with most of them: a phone is not busy with formulas that nobody has reached."""
+    waiting = "document.querySelectorAll('main mjx-lazy').length"
+    formulas = {path: read(path).count('class="math ') for path in learner.glob("chapters/*.html")}
+    name = max(formulas, key=formulas.get)
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 390, "height": 844})
+        page.goto(name.as_uri(), wait_until="load")
+        page.evaluate("async () => { await MathJax.startup.promise; }")
+        at_first = page.evaluate(waiting)
+        assert at_first > formulas[name] * 2 / 3, "most formulas wait"
+        last = page.locator("main span.math, main div.math").last
+        last.scroll_into_view_if_needed()
+        last.locator("mjx-math").first.wait_for(state="attached")
+        assert page.evaluate(waiting) > 0, "those passed over still wait"
+        page.evaluate(TYPESET)
+        assert page.evaluate(waiting) == 0
 
 
 def test_the_style_sheet_sets_every_colour_of_the_palette_in_both_modes():

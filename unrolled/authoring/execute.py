@@ -201,6 +201,7 @@ async def _run_one(name, nb, root, row, nursery):
     client = Client(
         nb,
         timeout=CELL_SECONDS,
+        startup_timeout=CELL_SECONDS,
         record_timing=False,  # it goes into the metadata, by which the cache finds its record
         shutdown_kernel="immediate",
         resources={"metadata": {"path": str((root / name).parent)}},

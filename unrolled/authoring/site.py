@@ -76,8 +76,13 @@ def configure(app, config):
     config.html_static_path.append(str(THEME / "static"))
     config.html_favicon = str(THEME / "icon.svg")
     config.mathjax_path = f"mathjax/{MATHJAX}"
-    options = {"enableMenu": False}  # its menu makes each formula a stop of the Tab key
+    options = {
+        "enableMenu": False,  # its menu makes each formula a stop of the Tab key
+        "lazyAlwaysTypeset": ".self-check",  # whose script copies formulas as they are shown
+    }
     config.mathjax3_config = {
+        # formulas when they come near the view: a page of 300 took seconds of a phone at once
+        "loader": {"load": ["ui/lazy"]},
         "options": options,
         "chtml": {"mtextInheritFont": True},
         # an unknown macro is an error that the site's tests see, not a red word

@@ -10,7 +10,8 @@ import re
 import xml.etree.ElementTree as ET
 
 SVG, XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
-DIGITS = 2  # of a coordinate, in points: a hundredth of a point is nothing to see
+DIGITS = 2  # of a coordinate, in points: a hundredth of a point is nothing to see ...
+LONG = 2000  # characters of a path in which a tenth of a point is nothing to see
 REPEATED = 3  # times a style is used before it becomes a class
 NUMBER = re.compile(r"-?\d*\.?\d+(?:e-?\d+)?")
 COMMAND = re.compile(r"([MLQCzZ])([^MLQCzZ]*)")
@@ -74,7 +75,8 @@ def shorten(root):
             element.attrib.pop("id", None)
         if "d" in element.attrib:
             # a glyph's outline is in units of the font, scaled down where it is used
-            element.set("d", short_path(element.get("d"), DIGITS))
+            long = len(element.get("d")) > LONG
+            element.set("d", short_path(element.get("d"), DIGITS - long))
         for key in {"x", "y", "x1", "y1", "x2", "y2", "transform", "viewBox"} & set(element.keys()):
             element.set(key, short_numbers(element.get(key), DIGITS + 3 * (key == "transform")))
         if "style" in element.attrib:

@@ -30,7 +30,7 @@ COLOURS = {
 }
 INK, MUTED, GRID, PAPER, BLUE, ORANGE, GREEN, RED, PURPLE = COLOURS.values()
 
-FAINTEST = 0.005  # opacity of what a reader cannot tell from paper
+SHADES = 25  # of a colour in a matrix, as many as a reader can tell apart
 
 # what of a figure has which colour, where the page does not say; unrolled.mplstyle has the rest
 COLOURED = {
@@ -79,16 +79,27 @@ def matrix(ax, values, limit=None, numbers=False):
     values = np.asarray(values, dtype=float)
     limit = limit or np.abs(values).max() or 1.0
     rows, columns = values.shape
-    # drawn as vector rectangles, not an image, so that the colours follow light and dark mode
+    # drawn as vector squares, not an image, so that the colours follow light and dark mode; those
+    # of one shade are one path, which is short in a page
+    shades = {}
     for (i, j), value in np.ndenumerate(values):
         shade = min(abs(value) / limit, 1.0) * (0.5 if numbers else 1.0)  # ink on it is legible
-        if shade >= FAINTEST:
-            colour = ORANGE if value > 0 else BLUE
-            square = plt.Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=colour, linewidth=0)
-            square.set_alpha(round(shade, 2))
-            ax.add_patch(square)
+        shade = round(shade * SHADES) / SHADES
+        if shade:
+            look = ORANGE if value > 0 else BLUE, shade
+            corners = [
+                (j - 0.5, i - 0.5),
+                (j + 0.5, i - 0.5),
+                (j + 0.5, i + 0.5),
+                (j - 0.5, i + 0.5),
+            ]
+            shades.setdefault(look, []).append(Path([*corners, corners[0]], closed=True))
         if numbers and value:
             ax.text(j, i, f"{value:g}", ha="center", va="center", fontsize=8, color=INK)
+    for (colour, shade), squares in shades.items():
+        whole = Path.make_compound_path(*squares)
+        square = {"linewidth": 0, "clip_on": False}  # they fill the axes to the edge
+        ax.add_patch(PathPatch(whole, facecolor=colour, alpha=shade, **square))
     # one path for all the lines between the squares
     across = [[(-0.5, i - 0.5), (columns - 0.5, i - 0.5)] for i in range(rows + 1)]
     down = [[(j - 0.5, -0.5), (j - 0.5, rows - 0.5)] for j in range(columns + 1)]
