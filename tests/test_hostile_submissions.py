@@ -41,7 +41,7 @@ def nothing(x, m):
 
 
 def frames():
-    from unrolled.grading.run import wire
+    from unrolled.common import wire
     return lambda message: wire.LENGTH.pack(len(wire.pack(message))) + wire.pack(message)
 
 
@@ -432,7 +432,7 @@ ATTACKS = {
     ),
     "a header larger than its array": Attack(
         """
-        from unrolled.grading.run import wire
+        from unrolled.common import wire
         data, head = io.BytesIO(), io.BytesIO()
         wire.npy.write_array_header_1_0(
             head, {"descr": "<f8", "fortran_order": False, "shape": (10**12,)})
@@ -445,7 +445,7 @@ ATTACKS = {
     ),
     "a shape larger than its array": Attack(
         """
-        from unrolled.grading.run import wire
+        from unrolled.common import wire
         tree = ["dict", ["type", "outcome"], ["values", ["list", ["array", "<f8", [10**6, 10**6]]]]]
         data = io.BytesIO()
         with zipfile.ZipFile(data, "w") as file:
@@ -458,7 +458,7 @@ ATTACKS = {
     ),
     "a zip bomb": Attack(
         """
-        from unrolled.grading.run import wire
+        from unrolled.common import wire
         data = io.BytesIO()
         with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as file:
             file.writestr("tree.npy", bytes(10**7))
@@ -469,7 +469,7 @@ ATTACKS = {
     ),
     "a pickle": Attack(
         """
-        from unrolled.grading.run import wire
+        from unrolled.common import wire
         class Evil:
             def __reduce__(self):
                 return os.mkdir, (MARKER,)
@@ -482,7 +482,7 @@ ATTACKS = {
     ),
     "nested without end": Attack(
         """
-        from unrolled.grading.run import wire
+        from unrolled.common import wire
         data = io.BytesIO()
         with zipfile.ZipFile(data, "w") as file:
             wire._write(file, "tree", np.frombuffer(b"[" * 10**6, np.uint8))

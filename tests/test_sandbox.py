@@ -18,9 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from submissions import ROOT
 
+from unrolled.common import wire
 from unrolled.exercises import load, names
 from unrolled.grading.model import Ending, GradingError, Limits, Stop
-from unrolled.grading.run import confine, kit, sandbox, scratch, visible, wire
+from unrolled.grading.run import confine, kit, sandbox, scratch, visible
 from unrolled.grading.run.sandbox import Sandbox
 from unrolled.grading.run.visible import site_folders
 

@@ -21,6 +21,7 @@ from unrolled import exercises
 from unrolled.authoring import notebooks, release
 from unrolled.common.code import imported
 from unrolled.common.files import ROOT, write_atomically
+from unrolled.grading.assign import recording
 from unrolled.grading.assign.lab_notebook import lab_notebook, lab_path, select
 from unrolled.grading.model import GradingError
 
@@ -127,7 +128,8 @@ def _locked(root):
 
 
 def _copy_package(target, lab, root):
-    """The package as a student needs it: chapters, support, and the checks of this lab."""
+    """The package as a student needs it: chapters, support, and the checks of this lab, without
+    the programs that are right or wrong."""
 
     def left_out(folder, names):
         top = Path(folder) == root / "unrolled"
@@ -135,11 +137,13 @@ def _copy_package(target, lab, root):
             name
             for name in names
             if (top and name in LEFT_OUT)
-            or name == "__pycache__"
-            or (LAB_MODULE.fullmatch(name) and name != f"{lab}.py")
+            or name in ("__pycache__", "programs")
+            or LAB_MODULE.fullmatch(name)
         }
 
     shutil.copytree(root / "unrolled", target, ignore=left_out)
+    source = (root / "unrolled/exercises" / f"{lab}.py").read_text(encoding="utf-8")
+    recording.write(target / "exercises", lab, source)
     shutil.copy(root / "LICENSE", target / "LICENSE")
 
 

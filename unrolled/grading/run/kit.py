@@ -14,8 +14,8 @@ from pathlib import Path
 from unrolled.grading.run import scratch
 
 PACKAGE = Path(__file__).resolve().parents[2]
-LEFT_OUT = ("authoring", "grading", "__pycache__", "lab[0-9][0-9].py")
-NEEDED = ("confine.py", "wire.py", "worker.py")  # of this folder
+LEFT_OUT = ("authoring", "grading", "__pycache__", "programs", "lab[0-9][0-9].py")
+NEEDED = ("confine.py", "worker.py")  # of this folder
 STUB = '''"""The lab's module where its checks are not run."""
 
 from unrolled.exercises import guard as _guard
@@ -106,17 +106,21 @@ def fonts():
 
 def stub(source):
     """The stub of a lab's module: what the lab gives its notebook are its public functions."""
+    return STUB.format(given="\n".join(given(source)))
+
+
+def given(source, also=()):
+    """The statements of a lab's module that make its public functions, and those of `also`."""
     tree = ast.parse(source)
     made = {name: node for node in tree.body for name in _names(node)}
-    wanted = [node.name for node in tree.body if _given(node)]
+    wanted = [*also, *(node.name for node in tree.body if _given(node))]
     kept = set()
     while wanted:
         node = made.get(wanted.pop())
         if node is not None and node not in kept:
             kept.add(node)
             wanted += [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
-    given = [ast.unparse(node) for node in tree.body if node in kept]
-    return STUB.format(given="\n".join(given))
+    return [ast.unparse(node) for node in tree.body if node in kept]
 
 
 def _given(node):

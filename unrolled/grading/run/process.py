@@ -10,8 +10,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from unrolled.common import wire
 from unrolled.grading.model import Ending, GradingError, Stop
-from unrolled.grading.run import wire
 
 PAUSE = 0.02  # seconds between two looks at the clock
 # A process may be idle for longer than it may compute. Where it only waits for a core, on a machine
