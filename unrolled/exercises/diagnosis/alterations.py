@@ -310,6 +310,7 @@ class _Walk:
                     (f"{name}[:-1]", f"the last item of `{name}` is not used"),
                     (f"0 * {name} + {name}.max()", f"the largest of `{name}` stands for each"),
                     (f"0 * {name} + {name}.min()", f"the smallest of `{name}` stands for each"),
+                    (f"0 * {name} + {name}[:1]", f"the first of `{name}` stands for each"),
                 ]
             for code, says in changes:
                 line = ast.Assign([ast.Name(name, ast.Store())], _parsed(code), lineno=0)
@@ -384,7 +385,7 @@ class _Walk:
         sets = isinstance(statement, (ast.Assign, ast.AugAssign))
         calls = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
         if calls or (sets and (loop or self._known(statement))):
-            yield replaced([ast.Pass()], "this line is missing", 3)
+            yield replaced([ast.Pass()], f"the line {text(statement)} is missing", 3)
         if isinstance(statement, ast.Assign):
             yield from self.assigned(statement, where)
         elif isinstance(statement, ast.AugAssign):
@@ -513,7 +514,6 @@ class _Walk:
             yield change("0 * _", "all is 0", 5)
             yield change("0 * _ + 1", "all is 1", 5)
         if shape:
-            yield change("_[::-1]", "the first axis is turned round", 4)
             if len(shape) == 2:
                 yield change("_.T", "it is transposed", 3)
             if len(shape) > 1 and kind == "f":
@@ -1241,7 +1241,9 @@ class _Walk:
                 yield change(
                     other,
                     f"{text(other)} stands for {text(node)}",
-                    1,
+                    1
+                    if isinstance(index, ast.Constant) or not isinstance(new, ast.Constant)
+                    else 3,
                     ("at", ast.dump(node), ast.dump(other)),
                 )
         elif isinstance(index, ast.Tuple):

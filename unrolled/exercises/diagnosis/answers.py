@@ -98,10 +98,10 @@ def evidence(got, right, tolerance):
 
     Two wholly different mistakes agree in one number now and then, in several hardly ever. So
     different pairs of a wrong number and the right one are counted, but no more than there are
-    different wrong numbers. Whole numbers count by their distance, once a case, small ones half.
+    different wrong numbers. Whole numbers count by their distance, small ones half.
     """
     seen, wrong = set(), set()
-    for case, (one, other) in enumerate(zip(got, right, strict=True)):
+    for one, other in zip(got, right, strict=True):
         whole = other.dtype.kind in "biu"
         one, other = one.astype("float64"), other.astype("float64")
         if one.shape != other.shape:
@@ -111,7 +111,7 @@ def evidence(got, right, tolerance):
         a, b = np.round(one[where], 9).tolist(), np.round(other[where], 9).tolist()
         wrong.update(a)
         if whole:
-            seen.update((x - y, case, True) for x, y in zip(a, b, strict=True))
+            seen.update((x - y, None, True) for x, y in zip(a, b, strict=True))
         else:
             seen.update((x, y, False) for x, y in zip(a, b, strict=True))
     count = sum(0.5 if whole and _small(a) else 1 for a, _, whole in seen)

@@ -437,6 +437,8 @@ def _unreduced(part):
         return
     by_case = {id(c): one for c, one in zip(part.cases, part.got, strict=True)}
     for axis in range(part.got[-1].ndim):
+        if all(one.shape[axis] == 1 for one in part.got if one.ndim > axis):
+            continue
         for says, f in (
             ("summed over axis {}, your result would be right: the sum is missing", np.sum),
             ("averaged over axis {}, your result would be right: the mean is missing", np.mean),
