@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,9 @@ from grading_runs import dies_if_bad, dies_once
 from submissions import IMPORTS, answers, assignment, submission
 
 from unrolled.exercises import load
+from unrolled.exercises import names as labs
 from unrolled.grading.assign import seeds
+from unrolled.grading.judge import noticed
 from unrolled.grading.judge.grade import Job, examine, examined, grade
 from unrolled.grading.model import Cell, Ending, GradingError, Limits, Stop
 from unrolled.grading.run import executors, sandbox
@@ -294,6 +297,44 @@ def test_two_submissions_of_one_student_are_refused(tmp_path):
     both = [submission("a", (IMPORTS, right())), submission("a", (IMPORTS,))]
     with pytest.raises(GradingError, match="two submissions"):
         grade(assignment(LAB), both, tmp_path)
+
+
+# --------------------------------------------------------------------------- to be read by a person
+NOTICED = {
+    "it takes unrolled.convolution.conv1d, which the lab does not hand out, in line 2: from": (
+        "def correlate(x, m):\n    from unrolled.convolution import conv1d\n"
+        "    return conv1d(x[None, None], m[None, None], np.zeros(1))[0][0, 0]"
+    ),
+    "it uses exec, in line 2: exec": "def correlate(x, m):\n    exec('y = 1')\n    return x",
+    "it uses __import__, in line 1: correlate": "correlate = __import__('numpy').correlate",
+    "it imports by importlib, in line 1": "import importlib\ndef correlate(x, m):\n    return x",
+    "it asks for a reference, in line 1": "correlate = lambda x, m: x.reference.function(x)",
+}
+
+
+@pytest.mark.parametrize("says", NOTICED)
+def test_what_may_be_copied_is_shown_to_the_instructor_alone(says):
+    found = noticed.notices(LAB, [IMPORTS, Cell(NOTICED[says], "correlate")])
+    assert any(note.startswith(f"correlate: {says}") for note in found)
+
+
+def test_lines_of_the_labs_own_module_are_noticed():
+    text = (made.ROOT / "unrolled/exercises/lab01.py").read_text()
+    (note,) = noticed._copied(LAB, text.splitlines())
+    assert re.fullmatch(r"\d+ lines are those of lab01.py", note[1])
+
+
+@pytest.mark.parametrize("lab", labs())
+def test_nothing_is_noticed_in_a_solution(lab):
+    assert noticed.notices(lab, [cell for cell in made.solution(lab) if cell.exercise]) == ()
+
+
+def test_a_notice_is_no_verdict(tmp_path):
+    (says,) = [one for one in NOTICED if "conv1d" in one]
+    result = one((IMPORTS, Cell(NOTICED[says], "correlate")), tmp_path)
+    assert result.marks[0].ending is Ending.PASSED
+    assert says in result.notes_for_instructor[0]
+    assert result.notes == ()
 
 
 # --------------------------------------------------------------------------- our own faults

@@ -12,6 +12,7 @@ from pathlib import Path
 from unrolled.exercises import load
 from unrolled.grading.assign.seeds import SEEDS, seeds
 from unrolled.grading.judge import partly
+from unrolled.grading.judge.noticed import notices
 from unrolled.grading.judge.scoring import ended, mark
 from unrolled.grading.model import Assignment, Ending, GradingError, Result, Stop, Submission
 from unrolled.grading.run import executors, sandbox
@@ -196,7 +197,9 @@ def examine(job, submission: Submission):
             if made.ending is not Ending.PASSED and name in submission.doubts:
                 made = _doubted(made, submission.doubts[name])
             marks.append(made)
-    return _result(submission, marks)
+    made = _result(submission, marks)
+    told = (*made.notes_for_instructor, *notices(assignment.lab, submission.cells))
+    return replace(made, notes_for_instructor=told)
 
 
 def _examined(session, exercise, assignment, drawn, lines):
