@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from unrolled.authoring import book, execute
+from unrolled.authoring import book, execute, warm
 from unrolled.authoring.notebooks import ROOT, AuthoringError
 from unrolled.common.code import reached
 
@@ -222,6 +222,42 @@ def test_a_label_that_is_gone_is_missed_on_pages_that_did_not_change(tree, capsy
     book.build(root=tree)
     write(tree, "chapters/index.md", "# Home\n")
     assert "undefined label: 'home'" in fails(tree, capsys)
+
+
+def test_a_word_that_changed_is_written_on_its_page_alone(tree):
+    def built():
+        """Each page and when it was written, after a build as the command makes it."""
+        command = [sys.executable, "-m", "unrolled.authoring", "--root", tree, "book"]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        made = (tree / "_build" / "work" / "learner" / "html" / "chapters").glob("0*.html")
+        return {path.stem: path.stat().st_mtime_ns for path in made}
+
+    before = built()
+    append(tree, "chapters/01_first.md", "\nA word.\n")
+    after = built()
+    assert {name for name in after if after[name] != before[name]} == {"01_first"}
+    assert "A word." in page(tree, "chapters/01_first")
+    append(tree, "chapters/01_first.md", "\n## Another heading\n")
+    last = built()
+    assert all(last[name] != after[name] for name in after), "others may link to it"
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_notebooks_run_in_forks_and_without_where_there_are_none(tree, monkeypatch, lost):
+    asked = []
+
+    def ask(nursery, line, ask=warm.Nursery._ask):
+        asked.append("" if lost else ask(nursery, line))
+        return asked[-1]
+
+    monkeypatch.setattr(warm.Nursery, "_ask", ask)
+    monkeypatch.setattr(execute, "WORTH_A_NURSERY", 1)
+    book.build(root=tree)
+    assert executed(tree) == ["First", "Second"]
+    assert "the answer is 2" in page(tree, "chapters/02_second")
+    if sys.platform == "linux":
+        assert len(asked) == 2
+        assert all(map(str.isdigit, asked)) is not lost
 
 
 def test_the_class_edition_has_no_solution(tree):

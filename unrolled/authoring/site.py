@@ -62,7 +62,7 @@ def setup(app):
     app.connect("html-page-context", self_check.use_files)
     app.connect("config-inited", configure, priority=900)
     app.connect("env-get-outdated", outdated)
-    app.connect("env-updated", concerned, priority=900)  # after the others have numbered
+    app.connect("env-get-updated", concerned, priority=900)  # after pages have been numbered
     app.connect("source-read", drop_markers)
     app.connect("doctree-read", name_solution, priority=400)  # before Sphinx collects the titles
     app.connect("doctree-resolved", fold, priority=900)
