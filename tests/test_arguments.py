@@ -17,17 +17,10 @@ import pytest
 import unrolled
 
 FLOATS = ("float16", "float32", "float64")
-NOT_YET = {
-    "bptt",
-    "clipping",
-    "lstm",
-    "gru",
-    "deep_bidirectional",
-}
 MODULES = {
     info.name: importlib.import_module(f"unrolled.{info.name}")
     for info in pkgutil.iter_modules(unrolled.__path__)
-    if not info.ispkg and not info.name.startswith("__") and info.name not in NOT_YET
+    if not info.ispkg and not info.name.startswith("__")
 }
 VALID = {name: importlib.import_module(f"valid_arguments.{name}") for name in MODULES}
 FUNCTIONS = {

@@ -18,8 +18,11 @@ from hypothesis import strategies as st
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from unrolled import deep_bidirectional as deep
+from unrolled import lstm
 from unrolled.clipping import adam, momentum, sgd, train
 from unrolled.exercises import lab09
+from unrolled.experiments import deep_bidirectional as experiments
+from unrolled.language_models import Vocabulary
 from unrolled.support import verify
 from unrolled.unfolding import rnn_step
 
@@ -38,12 +41,12 @@ SIZES = [
 
 
 def network(rng, cell, D, H, layers, both):
-    p = deep.deep_parameters(rng, D, H, layers, both, cell)
+    p = deep.deep_parameters(D, H, rng, layers, both, cell)
     return {name: a + 0.3 * rng.standard_normal(a.shape) for name, a in p.items()}
 
 
 def states(rng, cell, N, B, H):
-    return tuple(rng.standard_normal((N, B, H)) for _ in deep.RECURRENT[cell][2])
+    return tuple(rng.standard_normal((N, B, H)) for _ in lstm.CELLS[cell].states)
 
 
 def torch_side(x, p, lengths, start, cell, module=None, **options):
@@ -151,7 +154,7 @@ def test_against_central_differences(rng, cell, both):
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_float32_stays_float32(rng, cell):
-    p = deep.deep_parameters(rng, 3, 4, 2, True, cell)
+    p = deep.deep_parameters(3, 4, rng, 2, True, cell)
     x = rng.standard_normal((5, 2, 3)).astype("float32")
     (y, last), cache = deep.deep_forward(x, p, [5, 2], cell=cell)
     dx, dp, dstart = deep.deep_backward((y, last), cache)
@@ -242,7 +245,7 @@ def test_carried_states_are_the_picked_ones(rng):
     for x_t, m in zip(x, deep.time_mask(lengths, 5)):
         new, _ = rnn_step(x_t, h, p["1f.W_i"], p["1f.W_h"], p["1f.b"])
         h = np.where(m[:, None], new, h)
-    (_, (last,)), _ = deep.deep_forward(x, p, lengths)
+    (_, (last,)), _ = deep.deep_forward(x, p, lengths, cell="rnn")
     np.testing.assert_allclose(last[0], h, atol=1e-14)
 
 
@@ -290,7 +293,7 @@ def test_padding_does_not_win_the_maximum(rng):
 @pytest.mark.parametrize("how", ["last", "mean", "max"])
 def test_classifier_equals_torch(rng, cell, both, how):
     ids = np.array([[2, 3, 4, 2, 0, 0], [2, 5, 3, 4, 2, 0], [4, 2, 0, 0, 0, 0]])
-    p = deep.classifier_parameters(rng, 6, 4, 2, 3, both, cell)
+    p = experiments.classifier_parameters(6, 4, rng, 2, 3, both, cell)
     p = {name: a + 0.1 * rng.standard_normal(a.shape) for name, a in p.items()}
     scores, cache = deep.sequence_classifier(ids, p, how, cell)
     dscores = rng.standard_normal(scores.shape)
@@ -315,18 +318,20 @@ def test_classifier_equals_torch(rng, cell, both, how):
 @pytest.mark.parametrize(("T", "B"), [(4, 3), (1, 2), (5, 1)])
 def test_language_model_equals_torch(rng, cell, layers, T, B):
     V = 6
-    p = deep.character_parameters(rng, V, 2, 3, layers, cell)
+    p = experiments.character_parameters(V, rng, 2, 3, layers, cell)
     p = {name: a + 0.1 * rng.standard_normal(a.shape) for name, a in p.items()}
     tokens, targets = rng.integers(0, V, (2, T, B))
     start = states(rng, cell, layers, B, 3)
-    (loss, last), cache = deep.deep_language_model(tokens, targets, p, start, cell)
-    dp = deep.deep_language_model_backward(0.7, cache)
+    (loss, last), cache = deep.deep_language_model(p, tokens, targets, start, cell)
+    dp = deep.deep_language_model_backward((0.7, None), cache)
     outer = {n: torch.tensor(p[n], requires_grad=True) for n in ("X", "W_o", "b_o")}
     x = outer["X"][tokens]
     inner = {n: a for n, a in p.items() if "." in n}
     leaves, _, y, ends = torch_side(x.detach().numpy(), inner, [T] * B, start, cell)
     z = (y @ outer["W_o"].T + outer["b_o"]).flatten(0, 1)
-    right = torch.nn.functional.cross_entropy(z, torch.tensor(targets).ravel(), reduction="sum")
+    right = torch.nn.functional.cross_entropy(
+        z, torch.tensor(targets).ravel(), reduction="sum", ignore_index=Vocabulary.start
+    )
     (0.7 * right).backward()
     x.backward(leaves["x"].grad)
     grads = {n: t.grad for n, t in (leaves | outer).items() if n in p}
@@ -337,42 +342,42 @@ def test_language_model_equals_torch(rng, cell, layers, T, B):
 
 
 def test_character_gradients_are_those_of_the_mean(rng):
-    p = deep.character_parameters(rng, 5, 2, 3, 2, "gru")
+    p = experiments.character_parameters(5, rng, 2, 3, 2, "gru")
     p = {name: a.astype(float) for name, a in p.items()}
     batch = tuple(rng.integers(0, 5, (2, 3, 4)))
-    loss, grads = deep.character_gradients(p, batch, "gru")
+    loss, grads = experiments.character_gradients(p, batch, "gru")
     expected = verify.numerical_gradient(
-        lambda: deep.character_gradients(p, batch, "gru")[0], p["2f.W_h"]
+        lambda: experiments.character_gradients(p, batch, "gru")[0], p["2f.W_h"]
     )
     verify.compare("mean", {"W_h": grads["2f.W_h"]}, {"W_h": expected}, 1e-7)
     assert 0.5 * np.log(5) < loss < 2 * np.log(5)
 
 
 def test_bits_are_those_of_a_uniform_model_and_carry_the_state(rng):
-    p = deep.character_parameters(rng, 8, 2, 3)
+    p = experiments.character_parameters(8, rng, 2, 3)
     tokens = rng.integers(0, 8, 200)
     flat = p | {"W_o": np.zeros_like(p["W_o"])}
-    assert deep.held_out_bits(flat, tokens, B=3, T=7) == pytest.approx(3.0)
-    whole = deep.held_out_bits(p, tokens, B=3, T=1000)
-    assert deep.held_out_bits(p, tokens, B=3, T=7) == pytest.approx(whole, rel=1e-6)
+    assert experiments.held_out_bits(flat, tokens, B=3, T=7) == pytest.approx(3.0)
+    whole = experiments.held_out_bits(p, tokens, B=3, T=1000)
+    assert experiments.held_out_bits(p, tokens, B=3, T=7) == pytest.approx(whole, rel=1e-6)
 
 
 def test_text_is_split_at_one_place_and_decodes():
     text = "".join("abc\n "[i * i % 5] for i in range(2000)) + "z" * 200
-    vocabulary, training, held_out = deep.character_split(text)
+    vocabulary, training, held_out = experiments.character_split(text)
     assert len(training) + len(held_out) == len(text)
     assert vocabulary.decode(training) == text[: len(training)].replace("z", "z")
-    inputs, targets = deep.random_windows(training, 7, 5, np.random.default_rng(0))
+    inputs, targets = experiments.random_windows(training, 7, 5, np.random.default_rng(0))
     assert inputs.shape == targets.shape == (7, 5)
     np.testing.assert_array_equal(inputs[1:], targets[:-1])
-    last = deep.random_windows(np.arange(9), 7, 500, np.random.default_rng(0))[1]
+    last = experiments.random_windows(np.arange(9), 7, 500, np.random.default_rng(0))[1]
     assert last.max() == 8  # the last character can be a target
 
 
 def test_text_is_written_and_repeatable(rng):
-    vocabulary, _, _ = deep.character_split("to be or not to be\n" * 100)
-    p = deep.character_parameters(rng, len(vocabulary), 4, 5, 2, "gru")
-    write = partial(deep.write_text, p, vocabulary, longest=40, cell="gru", temperature=0.8)
+    vocabulary, _, _ = experiments.character_split("to be or not to be\n" * 100)
+    p = experiments.character_parameters(len(vocabulary), rng, 4, 5, 2, "gru")
+    write = partial(experiments.write_text, p, vocabulary, longest=40, cell="gru", temperature=0.8)
     one, again = (write(np.random.default_rng(3)) for _ in range(2))
     assert one == again
     assert set(one) <= set(vocabulary.tokens)
@@ -380,9 +385,10 @@ def test_text_is_written_and_repeatable(rng):
 
 # --------------------------------------------------------------------------- bad input
 P = {n: a.astype(float) for n, a in
-     deep.deep_parameters(np.random.default_rng(0), 2, 3, 2, True).items()}  # fmt: skip
+     deep.deep_parameters(2, 3, np.random.default_rng(0), 2, True, "rnn").items()}  # fmt: skip
 X = np.zeros((5, 3, 2))
-forward = partial(deep.deep_forward, X)
+CLASSIFIER = experiments.classifier_parameters(3, 2, np.random.default_rng(0), 2, 3)
+forward = partial(deep.deep_forward, X, cell="rnn")
 
 
 @pytest.mark.parametrize(
@@ -391,29 +397,34 @@ forward = partial(deep.deep_forward, X)
         (lambda: forward(P, [5, 6, 1]), "lengths: 1 … 5 expected, 5 being the steps of the padded "
          "batch, got 6 for sequence 1"),
         (lambda: forward(P, [5, 2, 0]), "lengths: 1 … 5 expected"),
-        (lambda: forward(P, [5, 2]), "lengths: 3 ints expected, one for each sequence"),
-        (lambda: forward(P, [5.0, 2.0, 1.0]), "lengths: 3 ints expected"),
-        (lambda: forward(P, [-1, 2, 1]), "got -1 for sequence 0"),
-        (lambda: forward(P, cell="mlp"), "cell: one of 'rnn', 'lstm', 'gru' expected, got 'mlp'"),
+        (lambda: forward(P, [5, 2]), "lengths: shape (3,) expected (one for each"),
+        (lambda: forward(P, [5.0, 2.0, 1.0]), "lengths: integers expected"),
+        (lambda: forward(P, [-1, 2, 1]), "lengths: integers in 0 … expected, got -1"),
+        (lambda: forward(P, cell="mlp"), "cell: one of 'rnn', 'lstm1997', 'lstm', 'gru', "
+         "'gru before' expected, got 'mlp'"),
         (lambda: forward(P, cell="lstm"), "W_h: 4H rows expected"),
         (lambda: forward(P, start=np.zeros((4, 3, 3))), "start: a tuple of 1 arrays (4, 3, 3)"),
         (lambda: forward(P, start=(np.zeros((2, 3, 3)),)), "got [(2, 3, 3)]"),
-        (lambda: deep.deep_forward(X[0], P), "x: shape (T, B, D) expected, got (3, 2)"),
-        (lambda: deep.deep_forward(X[..., :1], P), "W_i: shape (3, 1) expected"),
+        (lambda: deep.deep_forward(X[0], P, cell="rnn"), "x: shape (T, B, D) expected, got (3, 2)"),
+        (lambda: deep.deep_forward(X[..., :1], P, cell="rnn"), "W_i: shape (3, 1) expected"),
         (lambda: forward({n: a for n, a in P.items() if n[:2] != "1b"}), "without 1b"),
         (lambda: forward({n: a for n, a in P.items() if n[0] != "1"}), "without 1b"),
         (lambda: forward({"W": P["1f.b"]}), "p: layers from 1 on"),
         (lambda: forward({n: a for n, a in P.items() if n != "2f.b"}), "p: 2f.b expected"),
-        (lambda: deep.deep_language_model(np.zeros((2, 1), int), np.zeros((2, 1), int), P),
+        (lambda: deep.deep_language_model(P, np.zeros((2, 1), int), np.zeros((2, 1), int)),
          "a backward direction (1b.…) reads the token that is to be predicted"),
         (lambda: deep.summarise(X, (), None, "sum"), "how: 'last', 'mean' or 'max' expected"),
-        (lambda: deep.sequence_classifier(np.array([[1, 2], [0, 0]]), {}), "got 0 for sequence 1"),
-        (lambda: deep.reverse_time(X, [1, 2]), "lengths: 3 ints expected"),
+        (lambda: deep.sequence_classifier(np.array([[1, 2], [0, 0]]), CLASSIFIER),
+         "got 0 for sequence 1"),
+        (lambda: deep.reverse_time(X, [1, 2]), "lengths: shape (3,)"),
         (lambda: deep.mean_over_time(X, [1, 2, 9]), "got 9 for sequence 2"),
-        (lambda: deep.character_split("short"), "text: a string of at least 1,000 characters "
-         "expected, got 5 characters"),
-        (lambda: deep.character_split(None), "got NoneType"),
-        (lambda: deep.random_windows(np.arange(9), 8, 2, None), "T: at most 7 steps expected"),
+        (lambda: experiments.character_split("short"), "text: a string of at least 1,000 "
+         "characters expected, got 5 characters"),
+        (lambda: experiments.character_split(None), "got NoneType"),
+        (lambda: experiments.random_windows(np.arange(9), 9, 2, None), "T: at most 8 steps"),
+        (lambda: experiments.random_windows(np.arange(9), 0, 2, None), "T: an integer of at least"),
+        (lambda: deep.sequence_classifier(np.array([[1, 2], [0, 1]]), CLASSIFIER),
+         "ids: padding only at the end expected, got 0 before the end of sequence 1"),
     ],
 )  # fmt: skip
 def test_bad_input_is_refused_by_name(function, message):
@@ -431,18 +442,18 @@ def training(path, steps=20, optimiser=adam, **changes):
     """A small training; the same arguments make the same training."""
     settings = {"lr": 1e-2, "every": 5, "show": False} | changes
     tokens = np.random.default_rng(5).integers(0, 6, 300)
-    p = settings.pop("params", None) or deep.character_parameters(
-        np.random.default_rng(1), 6, 3, 4, 2, "gru"
+    p = settings.pop("params", None) or experiments.character_parameters(
+        6, np.random.default_rng(1), 3, 4, 2, "gru"
     )
-    return deep.train_with_checkpoints(
+    return experiments.train_with_checkpoints(
         path,
         p,
-        partial(deep.character_gradients, cell="gru"),
-        partial(deep.random_windows, tokens, 8, 4),
+        partial(experiments.character_gradients, cell="gru"),
+        partial(experiments.random_windows, tokens, 8, 4),
         np.random.default_rng(2),
         steps,
         optimiser=optimiser,
-        evaluate=partial(deep.held_out_bits, tokens=tokens[:100], cell="gru", B=2),
+        evaluate=partial(experiments.held_out_bits, tokens=tokens[:100], cell="gru", B=2),
         **settings,
     )
 
@@ -469,11 +480,11 @@ def test_resumed_training_is_the_same_bit_by_bit(tmp_path, optimiser):
 
 def test_training_is_that_of_chapter_6(tmp_path):
     """The same steps as `train` in one piece, so chunks change nothing."""
-    params = deep.character_parameters(np.random.default_rng(1), 6, 3, 4, 2, "gru")
+    params = experiments.character_parameters(6, np.random.default_rng(1), 3, 4, 2, "gru")
     tokens, rng = np.random.default_rng(5).integers(0, 6, 300), np.random.default_rng(2)
-    batches = (deep.random_windows(tokens, 8, 4, rng) for _ in range(20))
+    batches = (experiments.random_windows(tokens, 8, 4, rng) for _ in range(20))
     _, curve = train(
-        params, partial(deep.character_gradients, cell="gru"), batches, lr=1e-2, clip=1.0,
+        params, partial(experiments.character_gradients, cell="gru"), batches, lr=1e-2, clip=1.0,
         show=False,
     )  # fmt: skip
     assert training(tmp_path / "a.npz")[1]["loss"] == curve["loss"]
@@ -483,7 +494,7 @@ def test_the_best_parameters_are_kept_across_a_resumption(tmp_path):
     _, curve = training(tmp_path / "a.npz", 10)
     best, curve = training(tmp_path / "a.npz", 60, lr=1e-2)
     tokens = np.random.default_rng(5).integers(0, 6, 300)
-    assert deep.held_out_bits(best, tokens[:100], "gru", 2) == curve["least"]
+    assert experiments.held_out_bits(best, tokens[:100], "gru", 2) == curve["least"]
     assert curve["least"] == min(curve["held_out"])
     assert curve["at"] == list(range(5, 61, 5))
     assert training(tmp_path / "a.npz", 60, lr=1e-2)[1]["seconds"] == curve["seconds"] > 0
@@ -501,27 +512,39 @@ def test_interrupted_between_two_steps(tmp_path, at):
         calls.append(1)
         if len(calls) == at:
             raise Interrupted
-        return deep.character_gradients(p, batch)
+        return experiments.character_gradients(p, batch)
 
     def run(path, gradients):
-        tokens, p = np.arange(90) % 7, deep.character_parameters(np.random.default_rng(0), 7, 3, 4)
-        draw, rng = partial(deep.random_windows, tokens, 8, 4), np.random.default_rng(2)
-        return deep.train_with_checkpoints(path, p, gradients, draw, rng, 15, every=5, show=False)
+        tokens, p = (
+            np.arange(90) % 7,
+            experiments.character_parameters(7, np.random.default_rng(0), 3, 4),
+        )
+        draw, rng = partial(experiments.random_windows, tokens, 8, 4), np.random.default_rng(2)
+        return experiments.train_with_checkpoints(
+            path, p, gradients, draw, rng, 15, every=5, show=False
+        )
 
-    whole = run(tmp_path / "whole.npz", deep.character_gradients)
+    whole = run(tmp_path / "whole.npz", experiments.character_gradients)
     with pytest.raises(Interrupted):
         run(tmp_path / "a.npz", gradients)
-    again = run(tmp_path / "a.npz", deep.character_gradients)
+    again = run(tmp_path / "a.npz", experiments.character_gradients)
     assert_same(whole, again)
     assert again[1]["resumed"] == (at - 1) // 5 * 5
 
 
 def long_training(path):
     tokens = np.random.default_rng(5).integers(0, 6, 3000)
-    p = deep.character_parameters(np.random.default_rng(1), 6, 8, 24, 2)
-    draw = partial(deep.random_windows, tokens, 24, 8)
-    return deep.train_with_checkpoints(
-        path, p, deep.character_gradients, draw, np.random.default_rng(2), 150, every=3, show=False
+    p = experiments.character_parameters(6, np.random.default_rng(1), 8, 24, 2)
+    draw = partial(experiments.random_windows, tokens, 24, 8)
+    return experiments.train_with_checkpoints(
+        path,
+        p,
+        experiments.character_gradients,
+        draw,
+        np.random.default_rng(2),
+        150,
+        every=3,
+        show=False,
     )
 
 
@@ -529,7 +552,7 @@ CHILD = f"""
 import os, signal, sys, threading, time
 import numpy as np
 from functools import partial
-from unrolled import deep_bidirectional as deep
+from unrolled.experiments import deep_bidirectional as experiments
 
 {inspect.getsource(long_training)}
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell ignores it
@@ -566,7 +589,7 @@ def test_stopped_at_random_moments_it_ends_with_the_same_bits(tmp_path):
         interrupted = b"KeyboardInterrupt" in child.stderr
         assert child.returncode == -signal.SIGKILL or interrupted, child.stderr
         if path.exists():
-            deep.load_checkpoint(path)  # whole at every moment
+            experiments.load_checkpoint(path)  # whole at every moment
     assert_same(whole, long_training(path))
     assert [p.name for p in tmp_path.iterdir() if p.suffix == ".part"] == []
 
@@ -595,9 +618,9 @@ def test_a_damaged_checkpoint_is_refused_and_left_alone(tmp_path, how):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"params": deep.character_parameters(np.random.default_rng(1), 6, 3, 5, 2, "gru")},
+        ({"params": experiments.character_parameters(6, np.random.default_rng(1), 3, 5, 2, "gru")},
          "parameter 1f.W_i is float32 (12, 3) there and float32 (15, 3) here"),
-        ({"params": deep.character_parameters(np.random.default_rng(1), 6, 3, 4, 1, "gru")},
+        ({"params": experiments.character_parameters(6, np.random.default_rng(1), 3, 4, 1, "gru")},
          "parameter 2f.W_i is float32 (12, 4) there and absent here"),
         ({"about": {"text": "b"}}, "text is a there and b here"),
         ({"about": None}, "text is a there and absent here"),
@@ -618,51 +641,53 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, changes, words):
 
 def test_a_checkpoint_of_another_version_is_refused(tmp_path, monkeypatch):
     training(tmp_path / "a.npz", 5)
-    monkeypatch.setattr(deep, "CHECKPOINT", 2)
+    monkeypatch.setattr(experiments, "CHECKPOINT", 2)
     with pytest.raises(ValueError, match=r"of version 2 expected, .* has version 1"):
         training(tmp_path / "a.npz")
 
 
 def test_a_failed_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     path = tmp_path / "a.npz"
-    deep.save_checkpoint(path, {"W": np.arange(3.0)}, {"step": 1})
-    monkeypatch.setattr(deep.os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    experiments.save_checkpoint(path, {"W": np.arange(3.0)}, {"step": 1})
+    monkeypatch.setattr(
+        experiments.os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full"))
+    )
     with pytest.raises(OSError, match="disk full"):
-        deep.save_checkpoint(path, {"W": np.arange(4.0)}, {"step": 2})
-    arrays, metadata = deep.load_checkpoint(path)
+        experiments.save_checkpoint(path, {"W": np.arange(4.0)}, {"step": 2})
+    arrays, metadata = experiments.load_checkpoint(path)
     assert (arrays["W"].tolist(), metadata["step"]) == ([0, 1, 2], 1)
     assert [p.name for p in tmp_path.iterdir()] == ["a.npz"]
 
 
 def test_there_is_no_checkpoint_yet(tmp_path):
     with pytest.raises(FileNotFoundError):
-        deep.load_checkpoint(tmp_path / "none.npz")
+        experiments.load_checkpoint(tmp_path / "none.npz")
     with pytest.raises(ValueError, match="steps, every: at least 1 expected"):
         training(tmp_path / "a.npz", 0)
 
 
 def test_a_training_that_breaks_says_so_and_stays_broken(tmp_path):
     def explode(p, batch):
-        loss, grads = deep.character_gradients(p, batch)
+        loss, grads = experiments.character_gradients(p, batch)
         return (np.nan if len(seen) > 6 else loss), {
             n: seen.append(1) or g for n, g in grads.items()
         }
 
     seen, tokens = [], np.arange(90) % 7
-    p = deep.character_parameters(np.random.default_rng(0), 7, 3, 4)
-    draw = partial(deep.random_windows, tokens, 8, 4)
+    p = experiments.character_parameters(7, np.random.default_rng(0), 3, 4)
+    draw = partial(experiments.random_windows, tokens, 8, 4)
     arguments = tmp_path / "a.npz", p, explode, draw, np.random.default_rng(2), 20
-    best, curve = deep.train_with_checkpoints(*arguments, every=5, show=False)
+    best, curve = experiments.train_with_checkpoints(*arguments, every=5, show=False)
     assert "the loss is nan" in curve["stopped"]
     assert all(np.isfinite(a).all() for a in best.values())
-    _, again = deep.train_with_checkpoints(*arguments, every=5, show=False)
+    _, again = experiments.train_with_checkpoints(*arguments, every=5, show=False)
     assert again["stopped"] == curve["stopped"]
 
 
 # --------------------------------------------------------------------------- the capstone's judge
 TEXT = "to be or not to be, that is the question:\n" * 60
-VOCABULARY, TRAINING, _ = deep.character_split(TEXT)
-MODEL = deep.character_parameters(np.random.default_rng(0), len(VOCABULARY), 8, 16, 1, "gru")
+VOCABULARY, TRAINING, _ = experiments.character_split(TEXT)
+MODEL = experiments.character_parameters(len(VOCABULARY), np.random.default_rng(0), 8, 16, 1, "gru")
 
 
 @pytest.mark.parametrize(
@@ -692,9 +717,16 @@ def test_the_judge_says_what_is_wrong_and_never_crashes(params, cell, words):
 
 def test_the_judge_knows_an_untouched_and_a_good_model():
     assert "not attempted yet" in repr(lab09.judge_model(None, TEXT, "gru"))
-    draw = (deep.random_windows(TRAINING, 24, 8, np.random.default_rng(1)) for _ in range(150))
+    draw = (
+        experiments.random_windows(TRAINING, 24, 8, np.random.default_rng(1)) for _ in range(150)
+    )
     model, _ = train(
-        MODEL, partial(deep.character_gradients, cell="gru"), draw, lr=2e-2, clip=1.0, show=False
+        MODEL,
+        partial(experiments.character_gradients, cell="gru"),
+        draw,
+        lr=2e-2,
+        clip=1.0,
+        show=False,
     )
     report = lab09.judge_model(model, TEXT, "gru", seconds=3)
     assert report.passed, report

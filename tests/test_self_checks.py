@@ -165,7 +165,7 @@ def growth(k=60):
 
 def drifted(gain, T=100, H=2):
     """The norm of the product over T steps of an IRNN whose units are all positive."""
-    W = clipping.init_identity(None, H, H, gain)
+    W = clipping.init_identity(H, H, None, gain)
     h, _ = unfolding.rnn_forward(
         np.zeros((T, 1, 1)), np.ones((1, H)), np.zeros((H, 1)), W, np.zeros(H), "relu"
     )
@@ -258,7 +258,7 @@ def numbers_of_chapter_8():
     from unrolled import gru
 
     D, H = 10, 20
-    lstm, torchs = gru.parameter_count("LSTM", D, H), gru.parameter_count("GRU", D, H)
+    lstm, torchs = gru.parameter_count("lstm", D, H), gru.parameter_count("gru", D, H)
     block = H * (D + H + 1)
     return {
         (8, 3): (lstm - torchs, [block, 2 * block, block + H]),
@@ -290,7 +290,7 @@ def numbers_of_chapter_9():
 
     rng = np.random.default_rng(9)
     columns = {
-        ways: deep.deep_parameters(rng, 6, 10, 4, ways)["3f.W_i"].shape[1] for ways in (True, False)
+        ways: deep.deep_parameters(6, 10, rng, 4, ways)["3f.W_i"].shape[1] for ways in (True, False)
     }
 
     def end(W_i, W_h):
@@ -298,7 +298,7 @@ def numbers_of_chapter_9():
         one = {"W_i": np.full((1, 1), W_i), "W_h": np.full((1, 1), W_h), "b": np.zeros(1)}
         p = {f"{k}f.{name}": value for k in range(1, 5) for name, value in one.items()}
         x = np.eye(50, 1)[:, :, None]
-        return deep.deep_forward(x, p, activation="identity")[0][0][-1].item()
+        return deep.deep_forward(x, p, cell="rnn", activation="identity")[0][0][-1].item()
 
     in_time, upwards = (math.log2(end(*twice) / end(1.0, 1.0)) for twice in ((1, 2.0), (2.0, 1)))
     log_p = 1000 * math.log(1 / 4)
@@ -453,7 +453,7 @@ def test_choices_of_chapter_5(rng):
 
 def test_choices_of_chapter_6(rng):
     assert right_choice(6, 1) == "They vanish, whatever the input."
-    W = clipping.init_orthogonal(rng, 5, 5, 1.5)
+    W = clipping.init_orthogonal(5, 5, rng, 1.5)
     x = 3 * rng.standard_normal((30, 4, 2))
     h, _ = unfolding.rnn_forward(x, None, rng.standard_normal((5, 2)), W, np.zeros(5), "sigmoid")
     bound = (1.5 / 4) ** np.arange(31)
@@ -534,7 +534,7 @@ def test_choices_of_chapter_9(rng):
 
     assert right_choice(9, 1) == "At `y[0]`"
     lengths = np.array([12, 5, 8])
-    p = deep.deep_parameters(rng, 3, 4, 1, True, "lstm")
+    p = deep.deep_parameters(3, 4, rng, 1, True, "lstm")
     x = rng.standard_normal((12, 3, 3))
     (y, (h, _)), _ = deep.deep_forward(x, p, lengths, cell="lstm")
     np.testing.assert_array_equal(y[0, :, 4:], h[1])

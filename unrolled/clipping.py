@@ -8,16 +8,13 @@ from itertools import islice
 
 import numpy as np
 
-from unrolled.bptt import rnn_backward
-from unrolled.language_models import cross_entropy, cross_entropy_backward
+from unrolled.common.arguments import check_shape, floats, one_integer, one_number
 from unrolled.support import progress
-from unrolled.unfolding import ACTIVATIONS, readout, readout_backward, rnn_forward
+from unrolled.unfolding import ACTIVATIONS
 
 __all__ = [
     "STEEPEST",
     "adam",
-    "answer",
-    "answer_gradients",
     "clip_by_norm",
     "clip_by_value",
     "global_norm",
@@ -27,10 +24,6 @@ __all__ = [
     "jacobian_products",
     "lag_norms",
     "momentum",
-    "recall",
-    "recall_accuracy",
-    "recall_forever",
-    "recall_parameters",
     "sgd",
     "step_jacobians",
     "train",
@@ -43,13 +36,12 @@ def step_jacobians(h, W_h, activation="tanh"):
     h: (T+1, B, H), states of `rnn_forward`; W_h: (H, H). Returns (T, B, H, H), whose
     entry t is ∂h[t+1]/∂h[t]. Raises ValueError when arguments do not fit together.
     """
-    shape, known = np.shape(h), ", ".join(ACTIVATIONS)
     if activation not in ACTIVATIONS:
+        known = ", ".join(ACTIVATIONS)
         raise ValueError(f"activation: one of {known} expected, got {activation!r}")
-    if len(shape) != 3 or np.shape(W_h) != 2 * shape[-1:]:
-        raise ValueError(
-            f"h, W_h: shapes (T+1, B, H) and (H, H) expected, got {shape} and {np.shape(W_h)}"
-        )
+    h, W_h = floats(h=h, W_h=W_h)
+    check_shape("h", h, ("T+1", "B", "H"))
+    check_shape("W_h", W_h, 2 * h.shape[2:], "H as in h")
     _, derivative = ACTIVATIONS[activation]
     return derivative(h[1:])[..., None] * W_h  # (T, B, H, H): each row by its slope
 
@@ -60,8 +52,8 @@ def jacobian_products(h, W_h, activation="tanh", longest=None):
     Raises ValueError for a lag outside 0 … T.
     """
     J = step_jacobians(h, W_h, activation)
-    longest = len(J) if longest is None else longest
-    if not 0 <= longest <= len(J):
+    longest = len(J) if longest is None else one_integer("longest", longest)
+    if longest > len(J):
         raise ValueError(f"longest: a lag in 0 … {len(J)} expected, got {longest}")
     P = np.empty((longest + 1, *J.shape[1:]), J.dtype)
     P[0] = np.eye(J.shape[-1])
@@ -76,31 +68,43 @@ def lag_norms(h, W_h, activation="tanh", longest=None):
     Arguments as in `jacobian_products`. Returns (longest+1, B).
     """
     P = jacobian_products(h, W_h, activation, longest)
-    return np.linalg.norm(P, ord=2, axis=(-2, -1))
+    wide = P.astype(np.result_type(P, np.float32))  # LAPACK knows no float16
+    return np.linalg.norm(wide, ord=2, axis=(-2, -1)).astype(P.dtype)
 
 
 STEEPEST = {"sigmoid": 0.25, "tanh": 1.0, "relu": 1.0, "identity": 1.0}  # γ = max |f'|
 
 
+def _as_floats(arrays):
+    """The dict with its arrays as floats of one type."""
+    named = {str(name): array for name, array in arrays.items()}
+    return dict(zip(arrays, floats(**named, _=None))) if arrays else {}
+
+
 def global_norm(grads):
     """The joint norm √(Σ g²) over all arrays of the dict `grads`: a float.
 
-    Summed in float64, so that squares of float32 do not overflow.
+    Summed in float64 and in units of the largest entry, so that no square overflows.
     """
-    squares = (np.sum(np.square(g, dtype=float)) for g in grads.values())
-    return float(np.sqrt(sum(squares)))
+    arrays = [g.astype(float) for g in _as_floats(grads).values()]
+    largest = float(max((np.abs(g).max() for g in arrays), default=0))
+    if largest == 0 or not np.isfinite(largest):
+        return largest
+    return largest * float(np.sqrt(sum(np.sum((g / largest) ** 2) for g in arrays)))
 
 
 def _check_clipping(grads, tau):
-    """Raise ValueError unless tau > 0 and every gradient is finite."""
-    if not tau > 0:
-        raise ValueError(f"tau: a number above 0 expected, got {tau}")
+    """Gradients as floats, tau as a number; ValueError for what is not finite."""
+    if tau != np.inf:
+        tau = one_number("tau", tau, above=0)
+    grads = _as_floats(grads)
     for name, g in grads.items():
-        bad = np.size(g) - np.count_nonzero(np.isfinite(g))
+        bad = g.size - np.count_nonzero(np.isfinite(g))
         if bad:
             raise ValueError(
-                f"grads: finite numbers expected, {bad} of {np.size(g)} in {name!r} are not"
+                f"grads: finite numbers expected, {bad} of {g.size} in {name!r} are not"
             )
+    return grads, tau
 
 
 def clip_by_norm(grads, tau):
@@ -109,7 +113,7 @@ def clip_by_norm(grads, tau):
     grads: {name: array}; tau > 0, or inf for no clipping. Raises ValueError for
     tau <= 0 and for a gradient that is not finite, by name.
     """
-    _check_clipping(grads, tau)
+    grads, tau = _check_clipping(grads, tau)
     norm = global_norm(grads)
     scale = min(1.0, tau / (norm + 1e-6))  # 1e-6 as in torch: no division by zero
     return {name: scale * g for name, g in grads.items()}, norm
@@ -117,31 +121,38 @@ def clip_by_norm(grads, tau):
 
 def clip_by_value(grads, tau):
     """Every number by itself into [-tau, tau]; changes the direction."""
-    _check_clipping(grads, tau)
+    grads, tau = _check_clipping(grads, tau)
     return {name: np.clip(g, -tau, tau) for name, g in grads.items()}
 
 
 def _check_names(params, grads):
-    """Raise ValueError unless each parameter has one gradient, of its shape."""
+    """The gradients, one of each parameter's shape and type; ValueError for others."""
     if set(params) != set(grads):
         raise ValueError(f"grads: one for each of {sorted(params)} expected, got {sorted(grads)}")
+    _as_floats(params)
+    grads = _as_floats(grads)
     for name, g in grads.items():
-        if np.shape(g) != np.shape(params[name]):
+        p = params[name]
+        if not isinstance(p, np.ndarray) or p.dtype.kind != "f":
             raise ValueError(
-                f"grads: shape {np.shape(params[name])} expected for {name!r}, got {np.shape(g)}"
+                f"{name}: an array of floats, which is changed, expected, got {type(p).__name__}"
             )
+        if g.shape != p.shape:
+            raise ValueError(f"grads: shape {p.shape} expected for {name!r}, got {g.shape}")
+    return {name: g.astype(params[name].dtype) for name, g in grads.items()}
 
 
 def sgd(params, grads, state, lr):
     """θ ← θ - η g, in place."""
-    _check_names(params, grads)
+    grads, lr = _check_names(params, grads), one_number("lr", lr)
     for name, g in grads.items():
         params[name] -= lr * g
 
 
 def momentum(params, grads, state, lr, mu=0.9):
     """v ← μ v + g, θ ← θ - η v, in place; v is kept in `state`."""
-    _check_names(params, grads)
+    grads = _check_names(params, grads)
+    lr, mu = one_number("lr", lr), one_number("mu", mu)
     for name, g in grads.items():
         v = state["v", name] = mu * state.get(("v", name), 0) + g
         params[name] -= lr * v
@@ -149,7 +160,9 @@ def momentum(params, grads, state, lr, mu=0.9):
 
 def adam(params, grads, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
     """Steps of about η: m and v are running means of g and g², corrected; in place."""
-    _check_names(params, grads)
+    grads, lr = _check_names(params, grads), one_number("lr", lr)
+    beta1, beta2 = one_number("beta1", beta1), one_number("beta2", beta2)
+    eps = one_number("eps", eps)
     n = state["n"] = state.get("n", 0) + 1
     for name, g in grads.items():
         m = state["m", name] = beta1 * state.get(("m", name), 0) + (1 - beta1) * g
@@ -158,35 +171,32 @@ def adam(params, grads, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
         params[name] -= lr * m_hat / (np.sqrt(v_hat) + eps)
 
 
-def _check_size(rows, columns):
-    for name, value in (("rows", rows), ("columns", columns)):
-        if not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(f"{name}: an integer >= 1 expected, got {value!r}")
+def _size(rows, columns):
+    return one_integer("rows", rows, least=1), one_integer("columns", columns, least=1)
 
 
-def init_scaled(rng, rows, columns, gain=1.0):
+def init_scaled(rows, columns, rng, gain=1.0):
     """(rows, columns) Gaussian numbers of variance gain²/columns."""
-    _check_size(rows, columns)
+    rows, columns = _size(rows, columns)
     return gain * rng.standard_normal((rows, columns)) / np.sqrt(columns)
 
 
-def init_orthogonal(rng, rows, columns, gain=1.0):
+def init_orthogonal(rows, columns, rng, gain=1.0):
     """gain times random orthonormal columns, or rows where these are fewer."""
-    _check_size(rows, columns)
+    rows, columns = _size(rows, columns)
     tall = max(rows, columns), min(rows, columns)
     Q, R = np.linalg.qr(rng.standard_normal(tall))
     Q = Q * np.where(np.diag(R) < 0, -1, 1)
     return gain * (Q if rows >= columns else Q.T)
 
 
-def init_identity(rng, rows, columns, gain=1.0):
+def init_identity(rows, columns, rng, gain=1.0):
     """gain times the identity; rng is not used: the three can replace each other."""
-    _check_size(rows, columns)
-    return gain * np.eye(rows, columns)
+    return gain * np.eye(*_size(rows, columns))
 
 
 def _copy(params):
-    return {name: np.array(value) for name, value in params.items()}
+    return {name: value.copy() for name, value in _as_floats(params).items()}
 
 
 def _fault(step, loss, grads):
@@ -267,82 +277,3 @@ def train(
         best = _finish(step, params, evaluate, best, curve)
     line.finish(_report(curve))
     return best, curve
-
-
-def recall(rng, lag, B):
-    """The recall task: a word, then `lag` steps of noise, then tell the word.
-
-    Returns x: (lag+1, B, 2), whose first step is (0, ±1) and whose others are
-    (noise, 0), and y: (B,), ints, 1 for + and 0 for -. Raises ValueError for lag or B
-    below 1.
-    """
-    for name, value in (("lag", lag), ("B", B)):
-        if not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(f"{name}: an integer >= 1 expected, got {value!r}")
-    x, y = np.zeros((lag + 1, B, 2)), rng.integers(0, 2, B)
-    x[0, :, 1] = 2 * y - 1
-    x[1:, :, 0] = rng.standard_normal((lag, B))
-    return x, y
-
-
-def recall_forever(rng, lag, B):
-    """Batches of `recall`, without end."""
-    while True:
-        yield recall(rng, lag, B)
-
-
-def answer(params, x, activation="tanh"):
-    """Scores after the last step: (B, V), and a cache. params: W_i, W_h, b, W_o."""
-    weights = params["W_i"], params["W_h"], params["b"]
-    h, cache_h = rnn_forward(x, None, *weights, activation)
-    z, cache_z = readout(h[-1], params["W_o"])
-    return z, (h, cache_h, cache_z)
-
-
-def answer_gradients(params, batch, activation="tanh"):
-    """Mean cross-entropy of the answer after the last step, and all gradients.
-
-    batch: x (T, B, D) and y (B,), ints. Returns (loss, {name: gradient}).
-    """
-    x, y = batch
-    z, (h, cache_h, cache_z) = answer(params, x, activation)
-    loss, cache_l = cross_entropy(z, y)
-    dz = cross_entropy_backward(1 / len(y), cache_l)
-    dh = np.zeros_like(h)
-    dh[-1], dW_o = readout_backward(dz, cache_z)
-    _, _, dW_i, dW_h, db = rnn_backward(dh, cache_h)
-    return loss / len(y), {"W_i": dW_i, "W_h": dW_h, "b": db, "W_o": dW_o}
-
-
-def recall_parameters(rng, start=init_scaled, H=16):
-    """Parameters for `answer` on the recall task; `start` makes W_h."""
-    return {
-        "W_i": init_scaled(rng, H, 2),
-        "W_h": start(rng, H, H),
-        "b": np.zeros(H),
-        "W_o": init_scaled(rng, 2, H),
-    }
-
-
-def recall_accuracy(lag, seed, steps=400, start=init_scaled, H=16):
-    """Train a tanh network on `recall`: (accuracy on new sequences, product before).
-
-    The product is the median of ‖∂h_T/∂h_1‖ over a batch, before training.
-    """
-    seeds = np.random.default_rng(seed).spawn(4)
-    params = recall_parameters(seeds[0], start, H)
-    chosen_by, (x, y) = recall(seeds[1], lag, 200), recall(seeds[2], lag, 1000)
-    _, (h, *_) = answer(params, x[:, :32])
-    product = np.median(lag_norms(h, params["W_h"], longest=lag)[-1])
-    params, _ = train(
-        params,
-        answer_gradients,
-        recall_forever(seeds[3], lag, 32),
-        lr=3e-3,
-        clip=1.0,
-        steps=steps,
-        show=False,
-        evaluate=lambda params: answer_gradients(params, chosen_by)[0],
-    )
-    accuracy = np.mean(answer(params, x)[0].argmax(axis=-1) == y)
-    return float(accuracy), float(product)

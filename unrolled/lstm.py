@@ -4,32 +4,35 @@ Generated from chapters/07_lstm.md; an edit made here is lost. Edit the chapter'
 `export`, then run `make sync`.
 """
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 
 from unrolled.bptt import rnn_backward
-from unrolled.clipping import init_scaled, train
+from unrolled.clipping import init_scaled
+from unrolled.common.arguments import check_shape, floats, floats_like, integers
 from unrolled.language_models import (
     Vocabulary,
     cross_entropy,
     cross_entropy_backward,
     embed,
     embed_backward,
-    perplexity,
-    windows,
 )
 from unrolled.unfolding import readout, readout_backward, rnn_forward, sigmoid
 
 __all__ = [
-    "RUN",
-    "adding_error",
-    "adding_gradients",
-    "adding_problem",
+    "CELLS",
+    "LSTM_GATES",
+    "Cell",
+    "add_cell",
+    "cell_named",
     "cell_parameters",
     "coupled_backward",
     "coupled_forward",
-    "language_gradients",
     "language_loss",
-    "language_parameters",
+    "language_loss_backward",
+    "last_first",
     "lstm1997_backward",
     "lstm1997_forward",
     "lstm_backward",
@@ -37,11 +40,12 @@ __all__ = [
     "lstm_from_torch",
     "lstm_step",
     "lstm_step_backward",
-    "read_sequence",
-    "sequence_gradients",
-    "sequence_perplexity",
-    "train_language",
+    "run_cell",
+    "run_cell_backward",
 ]
+
+
+LSTM_GATES = "ifgo"  # torch's order, in which the blocks of W_i, W_h and b are stacked
 
 
 def _peepholes(W_c, H):
@@ -67,13 +71,6 @@ def _look_backward(dz, c, P):
     return dz @ P, dz.reshape(-1, len(P)).T @ c.reshape(-1, len(P))
 
 
-def _expect(name, value, shape, why):
-    """Raise ValueError unless `value` has the shape."""
-    if np.shape(value) != shape:
-        got = np.shape(value)
-        raise ValueError(f"{name}: shape {shape} expected ({why}), got {got}")
-
-
 def _check_rows(name, W, gates, H):
     """Raise ValueError unless W has H rows for each gate."""
     came, rest = divmod(len(W), H)
@@ -84,24 +81,25 @@ def _check_rows(name, W, gates, H):
         raise ValueError(f"{name}: {gates}H rows expected with H = {H}, {count} came{guess}")
 
 
-def _check_cell(x, h_0, c_0, W_i, W_h, b, gates=4, steps=True):
-    """Raise ValueError unless inputs, states and stacked weights fit together."""
-    axes, names = "(B, D)", ("h_prev", "c_prev")
-    if steps:
-        axes, names = "(T, B, D)", ("h_0", "c_0")
-    if np.ndim(x) != 2 + steps or 0 in np.shape(x):
-        raise ValueError(f"x: shape {axes} expected, none of them 0, got {np.shape(x)}")
-    for name, W in (("W_i", W_i), ("W_h", W_h)):
-        if np.ndim(W) != 2 or 0 in np.shape(W):
-            raise ValueError(f"{name}: a matrix expected, got shape {np.shape(W)}")
-    (B, D), H = np.shape(x)[-2:], np.shape(W_h)[1]
+def _check_cell(x, h, c, W_i, W_h, b, W_c=None, gates=4, steps=True):
+    """The arguments as floats of one type; ValueError unless they fit together."""
+    states = ("h_0", "c_0") if steps else ("h_prev", "c_prev")
+    names = ("x", *states, "W_i", "W_h", "b", "W_c")
+    arrays = floats(**dict(zip(names, (x, h, c, W_i, W_h, b, W_c))))
+    x, *before, W_i, W_h, b, W_c = arrays
+    check_shape("x", x, ("T", "B", "D") if steps else ("B", "D"))
+    check_shape("W_i", W_i, (f"{gates}H", "D"))
+    check_shape("W_h", W_h, (f"{gates}H", "H"))
+    (B, D), H = x.shape[-2:], W_h.shape[1]
     _check_rows("W_h", W_h, gates, H)
     _check_rows("W_i", W_i, gates, H)
-    _expect("W_i", W_i, (gates * H, D), f"D = {D} as in x")
-    _expect("b", b, (gates * H,), "one number for each row of W_h")
-    for name, state in zip(names, (h_0, c_0)):
-        if state is not None and not (steps and np.shape(state) == (H,)):
-            _expect(name, state, (B, H), f"B = {B} as in x, H = {H} as in W_h")
+    check_shape("W_i", W_i, (gates * H, D), f"D = {D} as in x")
+    check_shape("b", b, (gates * H,), "one number for each row of W_h")
+    for name, state in zip(states, before):
+        if not (steps and (state is None or state.shape == (H,))):
+            check_shape(name, state, (B, H), f"B = {B} as in x, H = {H} as in W_h")
+    _peepholes(W_c, H)
+    return arrays
 
 
 def lstm_step(x, h_prev, c_prev, W_i, W_h, b, W_c=None):
@@ -111,7 +109,9 @@ def lstm_step(x, h_prev, c_prev, W_i, W_h, b, W_c=None):
     (3, H) or (3H, H), peepholes of i, f, o, diagonal or full. Returns (h, c), both
     (B, H), and a cache. Raises ValueError when arguments do not fit together.
     """
-    _check_cell(x, np.asarray(h_prev), np.asarray(c_prev), W_i, W_h, b, steps=False)
+    x, h_prev, c_prev, W_i, W_h, b, W_c = _check_cell(
+        x, h_prev, c_prev, W_i, W_h, b, W_c, steps=False
+    )
     H = W_h.shape[1]
     P = _peepholes(np.zeros((3, H), W_h.dtype) if W_c is None else W_c, H)
     z_i, z_f, z_g, z_o = np.split(x @ W_i.T + h_prev @ W_h.T + b, 4, axis=1)  # (B, H)
@@ -124,12 +124,21 @@ def lstm_step(x, h_prev, c_prev, W_i, W_h, b, W_c=None):
     return (h, c), (x, h_prev, c_prev, W_i, W_h, W_c, P, i, f, g, o, c)
 
 
+def _upstream(dout, c):
+    """(dh, dc) as floats of one type and of c's shape; zeros for a dc that is None."""
+    dh, dc = floats(**dict(zip(("dh", "dc"), dout, strict=True)))
+    dh = floats_like("dh", dh, c.shape, c.dtype)
+    dc = np.broadcast_to(dh.dtype.type(0), c.shape) if dc is None else dc
+    return dh, floats_like("dc", dc, c.shape, c.dtype)
+
+
 def lstm_step_backward(dout, cache):
     """Gradients of `lstm_step`: dx, dh_prev, dc_prev, dW_i, dW_h, db (and dW_c).
 
     dout: (dh, dc), both (B, H): what later steps and losses ask of h and of c.
     """
-    (dh, dc), (x, h_prev, c_prev, W_i, W_h, W_c, P, i, f, g, o, c) = dout, cache
+    x, h_prev, c_prev, W_i, W_h, W_c, P, i, f, g, o, c = cache
+    dh, dc = _upstream(dout, c)
     tanh_c = np.tanh(c)
     dz_o = dh * tanh_c * o * (1 - o)
     seen, dP_o = _look_backward(dz_o, c, P[2])
@@ -147,23 +156,51 @@ def lstm_step_backward(dout, cache):
     return *grads, np.reshape([dP_i, dP_f, dP_o], np.shape(W_c))
 
 
-def _prepare(x, W_i, W_h, b):
-    """W_i x + b of all steps: (4, T, B, H), and W_h: (4, H, H); i, f, o halved."""
-    (T, B, D), H, kind = x.shape, W_h.shape[1], np.result_type(x, W_i, W_h, b)
-    half = np.array([0.5, 0.5, 1, 0.5], kind)[:, None, None]
-    by_gate = (half * W.reshape(4, H, -1) for W in (W_i, W_h, b))
-    W_x, W, bias = (np.ascontiguousarray(np.swapaxes(A, 1, 2)) for A in by_gate)
-    z = np.matmul(x.reshape(T * B, D), W_x)  # (4, T B, H)
-    return np.add(z, bias, out=z).reshape(4, T, B, H), W
+def _scale(gates, kind):
+    """s of each gate: (gates, 1, 1)."""
+    return np.array([1 if gate == "g" else 0.5 for gate in gates], kind)[:, None, None]
 
 
-def _open(gates, c, P):
-    """σ of gates that hold z/2, in place, after a look at c through the peepholes."""
-    for gate, peephole in zip(gates, P):
-        gate += _look(c, peephole) / 2
+def _prepare(x, W_i, W_h, b, gates=LSTM_GATES):
+    """s (W_i x + b) of all steps: (T, gates, B, H), and s W_h: (gates, H, H)."""
+    s, shape = _scale(gates, x.dtype), (len(gates), W_h.shape[1], -1)
+    W_x, W, bias = (
+        np.ascontiguousarray((s * A.reshape(shape)).swapaxes(1, 2)) for A in (W_i, W_h, b)
+    )
+    z = np.matmul(x[:, None], W_x)
+    z += bias
+    return z, W
+
+
+def _open(gates, s, rest):
+    """(1 - s) + s tanh of gates that hold s z, in place; rest: 1 - s."""
     np.tanh(gates, out=gates)
-    gates += 1
-    gates *= gates.dtype.type(0.5)
+    gates *= s
+    gates += rest
+
+
+def _walk(z, W, h_0, c_0, P):
+    """h, c: (T+1, B, H) and tanh(c): (T, B, H); z becomes the gates."""
+    h, c = np.empty((2, len(z) + 1, *z.shape[2:]), z.dtype)
+    h[0], c[0] = 0 if h_0 is None else h_0, 0 if c_0 is None else c_0
+    s = np.broadcast_to(_scale(LSTM_GATES, z.dtype), z.shape[1:]).copy()
+    tanh_c, moved, rest = np.empty_like(h[1:]), np.empty_like(z[0]), 1 - s
+    for t in range(len(z)):
+        i, f, g, o = z_t = z[t]  # views, each (B, H) in one piece
+        z_t += np.matmul(h[t], W, out=moved)
+        if len(P):
+            i += _look(c[t], P[0]) / 2
+            f += _look(c[t], P[1]) / 2
+            _open(z_t[:3], s[:3], rest[:3])
+        else:
+            _open(z_t, s, rest)
+        c_t = np.multiply(f, c[t], out=c[t + 1])
+        c_t += np.multiply(i, g, out=moved[0])
+        if len(P):
+            o += _look(c_t, P[2]) / 2
+            _open(o, s[3], rest[3])
+        np.multiply(o, np.tanh(c_t, out=tanh_c[t]), out=h[t + 1])
+    return h, c, tanh_c
 
 
 def lstm_forward(x, h_0, c_0, W_i, W_h, b, W_c=None):
@@ -174,33 +211,35 @@ def lstm_forward(x, h_0, c_0, W_i, W_h, b, W_c=None):
     (3, H) diagonal or (3H, H) full. Returns (h, c), both (T+1, B, H), h[0] = h_0 and
     c[0] = c_0, and a cache. Raises ValueError when arguments do not fit together.
     """
-    _check_cell(x, h_0, c_0, W_i, W_h, b)
-    (T, B, _), H, P = x.shape, W_h.shape[1], _peepholes(W_c, W_h.shape[1])
+    x, h_0, c_0, W_i, W_h, b, W_c = _check_cell(x, h_0, c_0, W_i, W_h, b, W_c)
     z, W = _prepare(x, W_i, W_h, b)
-    h, c = np.empty((2, T + 1, B, H), z.dtype)
-    h[0], c[0] = 0 if h_0 is None else h_0, 0 if c_0 is None else c_0
-    tanh_c, new = np.empty_like(h[1:]), np.empty_like(h[0])
-    moved = np.empty_like(z[:, 0])
-    for t in range(T):
-        i, f, g, o = z_t = z[:, t]  # views, each (B, H) in one piece
-        z_t += np.matmul(h[t], W, out=moved)
-        _open(z_t[:2], c[t], P[:2])
-        np.tanh(g, out=g)
-        np.multiply(f, c[t], out=c[t + 1])
-        c[t + 1] += np.multiply(i, g, out=new)
-        _open(z_t[3:], c[t + 1], P[2:])
-        np.multiply(o, np.tanh(c[t + 1], out=tanh_c[t]), out=h[t + 1])
+    h, c, tanh_c = _walk(z, W, h_0, c_0, _peepholes(W_c, W_h.shape[1]))
     return (h, c), (x, h_0, c_0, W_i, W_h, W_c, h, c, z, tanh_c)
 
 
-def _upstream(dout, h):
-    """(dh, dc), both of the shape of h, with zeros for a dc that is None."""
-    dh, dc = dout
-    _expect("dh", dh, h.shape, "that of h")
-    if dc is None:
-        return dh, np.broadcast_to(h.dtype.type(0), h.shape)
-    _expect("dc", dc, h.shape, "that of c")
-    return dh, dc
+def last_first(T, length=8):
+    """Slices of `length` steps that cover the steps 0 … T-1, the last steps first."""
+    for end in range(T, 0, -length):
+        yield slice(max(0, end - length), end)
+
+
+def _slopes(z, h, c_prev, tanh_c, out):
+    """What dc is multiplied by in dz of i, f, g, and dh in dz of o and in dc.
+
+    z: (steps, 4, B, H), the gates; h, c_prev, tanh_c: (steps, B, H); out, which is
+    filled: (steps, 5, B, H).
+    """
+    i, f, g, o = z.swapaxes(0, 1)
+    of_i, of_f, of_g, of_o, of_c = out.swapaxes(0, 1)
+    np.subtract(1, z, out=out[:, :4])
+    np.multiply(i, g, out=of_g)
+    of_i *= of_g  # g i (1 - i)
+    of_f *= f
+    of_f *= c_prev  # c_prev f (1 - f)
+    of_g *= g
+    np.subtract(i, of_g, out=of_g)  # i (1 - g²)
+    of_o *= h  # tanh(c) o (1 - o)
+    np.subtract(o, np.multiply(h, tanh_c, out=of_c), out=of_c)  # o (1 - tanh²(c))
 
 
 def _look_back(dc, dgates, P):
@@ -227,8 +266,8 @@ def _all_gradients(dz, dh_0, dc_0, cache):
     )
     if W_c is None:
         return grads
-    looks = zip((0, 1, 3), (c[:-1], c[:-1], c[1:]), _peepholes(W_c, H))
-    dP = [_look_backward(dz[:, :, gate], seen, P)[1] for gate, seen, P in looks]
+    looks = zip("ifo", (c[:-1], c[:-1], c[1:]), _peepholes(W_c, H))
+    dP = [_look_backward(dz[:, :, LSTM_GATES.index(gate)], seen, P)[1] for gate, seen, P in looks]
     return *grads, np.reshape(dP, np.shape(W_c))
 
 
@@ -239,28 +278,25 @@ def lstm_backward(dout, cache):
     may be None. Raises ValueError for a wrong shape.
     """
     _, _, _, _, W_h, W_c, h, c, z, tanh_c = cache
-    (dh, dc), (_, T, B, H) = _upstream(dout, h), z.shape
-    W, P, dz = W_h.reshape(4, H, H), _peepholes(W_c, H), np.empty((T, B, 4, H), h.dtype)
-    dz_i, dz_f, dz_g, dz_o = dz_t = np.empty_like(z[:, 0])
-    moved, new, dh_t, dc_t = np.empty_like(dz_t), np.empty_like(dz_i), +dh[T], +dc[T]
-    for t in reversed(range(T)):
-        i, f, g, o = z[:, t]
-        np.subtract(1, z[:, t], out=dz_t)
-        dz_o *= h[t + 1]
-        dz_o *= dh_t  # dh tanh(c) o (1 - o)
-        np.subtract(o, np.multiply(h[t + 1], tanh_c[t], out=new), out=new)
-        dc_t += np.multiply(new, dh_t, out=new)  # dh o (1 - tanh²(c))
-        _look_back(dc_t, dz_t[3:], P[2:])
-        dz_i *= np.multiply(i, g, out=new)  # g i (1 - i)
-        np.subtract(i, np.multiply(new, g, out=new), out=dz_g)  # i (1 - g²)
-        dz_f *= np.multiply(f, c[t], out=new)  # c_prev f (1 - f)
-        dz_t[:3] *= dc_t
-        dc_t *= f
-        _look_back(dc_t, dz_t[:2], P[:2])
-        dz[t] = np.swapaxes(dz_t, 0, 1)
-        np.add.reduce(np.matmul(dz_t, W, out=moved), axis=0, out=dh_t)
-        dh_t += dh[t]
-        dc_t += dc[t]
+    (dh, dc), (T, _, B, H) = _upstream(dout, h), z.shape
+    dz, P = np.empty((T, B, 4, H), dh.dtype), _peepholes(W_c, H)
+    slopes, part = np.empty((8, 5, B, H), dh.dtype), np.empty((5, B, H), dh.dtype)
+    by_c, by_h, dz_t = part[:3], part[3:], part[:4].swapaxes(0, 1)
+    rows, dh_t, dc_t = dz.reshape(T, B, 4 * H), dh[T].copy(), dc[T].copy()
+    for s in last_first(T):
+        _slopes(z[s], h[1:][s], c[s], tanh_c[s], slopes[: s.stop - s.start])
+        for t in reversed(range(s.start, s.stop)):
+            slope = slopes[t - s.start]
+            np.multiply(slope[3:], dh_t, out=by_h)
+            dc_t += part[4]
+            _look_back(dc_t, part[3:4], P[2:])
+            np.multiply(slope[:3], dc_t, out=by_c)
+            dc_t *= z[t, 1]  # f
+            _look_back(dc_t, part[:2], P[:2])
+            dz[t] = dz_t
+            np.matmul(rows[t], W_h, out=dh_t)
+            dh_t += dh[t]
+            dc_t += dc[t]
     return _all_gradients(dz, dh_t, dc_t, cache)
 
 
@@ -284,10 +320,10 @@ def lstm_from_torch(module):
     return W_i, W_h, biases[0] + biases[1] if biases else np.zeros_like(W_i[:, 0])
 
 
-def _without_forget(W, fill=0.0):
-    """Blocks i, g, o of the 1997 cell, with a block of `fill` for f."""
-    i, g, o = np.split(W, 3)
-    return np.concatenate([i, np.full_like(i, fill), g, o])
+def _with_forget(W, fill=0.0):
+    """Blocks i, g, o of the 1997 cell, (3, …), with a block of `fill` for f: (4, …)."""
+    i, g, o = W
+    return np.stack([i, np.full_like(i, fill), g, o])
 
 
 def lstm1997_forward(x, h_0, c_0, W_i, W_h, b):
@@ -295,9 +331,13 @@ def lstm1997_forward(x, h_0, c_0, W_i, W_h, b):
 
     W_i: (3H, D), W_h: (3H, H), b: (3H,); all else as in `lstm_forward`.
     """
-    _check_cell(x, h_0, c_0, W_i, W_h, b, gates=3)
-    weights = _without_forget(W_i), _without_forget(W_h), _without_forget(b, np.inf)
-    return lstm_forward(x, h_0, c_0, *weights)
+    x, h_0, c_0, W_i, W_h, b, _ = _check_cell(x, h_0, c_0, W_i, W_h, b, gates=3)
+    z, W = _prepare(x, W_i, W_h, b, "igo")
+    z = np.ascontiguousarray(_with_forget(z.swapaxes(0, 1), np.inf).swapaxes(0, 1))
+    h, c, tanh_c = _walk(z, _with_forget(W), h_0, c_0, ())
+    H = W_h.shape[1]
+    W_i, W_h = (_with_forget(A.reshape(3, H, -1)).reshape(4 * H, -1) for A in (W_i, W_h))
+    return (h, c), (x, h_0, c_0, W_i, W_h, None, h, c, z, tanh_c)
 
 
 def lstm1997_backward(dout, cache):
@@ -321,7 +361,7 @@ def coupled_forward(x, h_0, c_0, W_i, W_h, b, computed="f"):
     W_h: (3H, H), b: (3H,); all else as in `lstm_forward`.
     """
     _check_computed(computed)
-    _check_cell(x, h_0, c_0, W_i, W_h, b, gates=3)
+    x, h_0, c_0, W_i, W_h, b, _ = _check_cell(x, h_0, c_0, W_i, W_h, b, gates=3)
     weights = []
     for W in (W_i, W_h, b):
         gate, g, o = np.split(W, 3)
@@ -340,172 +380,122 @@ def coupled_backward(dout, cache):
     return *states, *(np.concatenate([sign * (f - i), g, o]) for i, f, g, o in parts)
 
 
-RUN = {
-    1: (rnn_forward, rnn_backward),
-    3: (lstm1997_forward, lstm1997_backward),
-    4: (lstm_forward, lstm_backward),
-}  # by the rows of W_h, in units of H
+class Cell(NamedTuple):
+    """A recurrent cell: forward(x, *states, *parameters), and what these are."""
+
+    forward: Callable
+    backward: Callable
+    gates: str  # a letter for each block of H rows in W_i, W_h and b, in their order
+    keeps: str = ""  # the gate that keeps the state, whose bias starts above 0
+    states: tuple = ("h",)
+    parameters: tuple = ("W_i", "W_h", "b")
 
 
-def read_sequence(params, x, state=None):
-    """States of the network that `params` holds: an RNN, a 1997 cell or an LSTM.
+CELLS = {
+    "rnn": Cell(rnn_forward, rnn_backward, "h"),
+    "lstm1997": Cell(lstm1997_forward, lstm1997_backward, "igo", states=("h", "c")),
+    "lstm": Cell(lstm_forward, lstm_backward, LSTM_GATES, keeps="f", states=("h", "c")),
+}
 
-    params: W_i, W_h, b; the rows of W_h, H, 3H or 4H, tell which. state: (h,) or (h, c)
-    to begin with. Returns h: (T+1, B, H), the last state, and a cache.
+
+def add_cell(name, cell):
+    """Enter a Cell in the table CELLS under a name; returns the Cell."""
+    CELLS[name] = cell
+    return cell
+
+
+def cell_named(cell):
+    """The entry of CELLS. Raises ValueError for a name that is not in it."""
+    if cell not in CELLS:
+        known = ", ".join(map(repr, CELLS))
+        raise ValueError(f"cell: one of {known} expected, got {cell!r}")
+    return CELLS[cell]
+
+
+def run_cell(x, params, start=None, cell="lstm", **options):
+    """All steps of a cell: a tuple of states, each (T+1, B, H), and a cache.
+
+    x: (T, B, D); params: the cell's, by name; start: a tuple, (h_0,) or (h_0, c_0), or
+    None for zeros; options go to the cell. Raises ValueError when they do not fit.
     """
-    weights = [params[name] for name in ("W_i", "W_h", "b")]
-    rows, H = weights[1].shape
-    gates, before = rows / H, state or (None,) * (1 if rows == H else 2)
-    if gates not in RUN:
-        raise ValueError(f"W_h: H, 3H or 4H rows expected with H = {H}, got {rows}")
-    out, cache = RUN[gates][0](x, *before, *weights)
-    states = (out,) if gates == 1 else out
-    return states[0], tuple(s[-1] for s in states), (gates, cache)
+    forward, _, _, _, states, names = cell_named(cell)
+    missing = [name for name in names if name not in params]
+    if missing:
+        raise ValueError(f"params: {missing[0]} expected, is missing")
+    start = (None,) * len(states) if start is None else tuple(start)
+    if len(start) != len(states):
+        raise ValueError(f"start: {len(states)} arrays expected, got {len(start)}")
+    out, inner = forward(x, *start, *(params[name] for name in names), **options)
+    return out if isinstance(out, tuple) else (out,), (cell, inner)
 
 
-def sequence_gradients(dh, cache):
-    """dx, and {name: gradient} for `read_sequence`'s parameters. dh: (T+1, B, H)."""
-    gates, inner = cache
-    dx, *_, dW_i, dW_h, db = RUN[gates][1](dh if gates == 1 else (dh, None), inner)
-    return dx, {"W_i": dW_i, "W_h": dW_h, "b": db}
+def run_cell_backward(dstates, cache):
+    """Gradients of `run_cell`: dx, a tuple for start, {name: gradient} for params.
 
-
-def cell_parameters(rng, gates, H, D, forget=1.0, start=init_scaled):
-    """W_i, W_h, b for `read_sequence`, float32: Gaussian blocks, b = 0 but for f.
-
-    gates: 1, 3 or 4 blocks of H rows; forget: the bias of f; start: makes W_h's blocks.
+    dstates: a tuple like the states; of (dh, dc) the dc may be left out.
     """
-    b = np.zeros((gates, H))
-    if gates == 4:
-        b[1] = forget
+    cell, inner = cache
+    _, backward, _, _, states, names = CELLS[cell]
+    n = len(states)
+    dstates = (*dstates, *(None,) * (n - len(dstates)))
+    dx, *rest = backward(dstates if n > 1 else dstates[0], inner)
+    return dx, tuple(rest[:n]), dict(zip(names, rest[n:]))
+
+
+def cell_parameters(cell, D, H, rng, keep=1.0, start=init_scaled):
+    """Parameters for `run_cell`, float32: Gaussian blocks, zero biases but for one.
+
+    cell: a name in CELLS; keep: the bias of the gate that keeps the state, f in an
+    LSTM; start: makes the blocks of W_h. Raises ValueError for an unknown cell.
+    """
+    _, _, gates, keeps, _, names = cell_named(cell)
     params = {
-        "W_i": [init_scaled(rng, H, D) for _ in range(gates)],
-        "W_h": [start(rng, H, H) for _ in range(gates)],
-        "b": b,
+        "W_i": [init_scaled(H, D, rng) for _ in gates],
+        "W_h": [start(H, H, rng) for _ in gates],
+        "b": [np.full(H, keep if gate == keeps else 0.0) for gate in gates],
+        "b_n": [np.zeros(H)],
     }
-    return {name: np.concatenate(W).astype("float32") for name, W in params.items()}
+    return {name: np.concatenate(params[name]).astype("float32") for name in names}
 
 
-def adding_problem(T, B, rng):
-    """The adding problem: x (T, B, 2), numbers and two marks; y (B,), the marked sum.
+def language_loss(params, tokens, targets, start=None, cell="lstm"):
+    """ℓ = Σ_t L_t of a language model, and its last states, a tuple; and a cache.
 
-    x[..., 0] is uniform, x[..., 1] is 1 at two steps of each sequence, one in its first
-    half and one in its second, and 0 elsewhere; y is the sum of the two marked numbers.
-    Raises ValueError for T below 2 or B below 1.
+    params: X: (V, D), W_o: (V, H) and those of `run_cell`; tokens, targets: (T, B),
+    ints in 0 … V-1, where nobody asks for the start token; start: as in `run_cell`.
+    Returns (ℓ, last), cache. Raises ValueError when arguments do not fit together.
     """
-    for name, value, least in (("T", T, 2), ("B", B, 1)):
-        if not isinstance(value, (int, np.integer)) or value < least:
-            raise ValueError(f"{name}: an integer >= {least} expected, got {value!r}")
-    x = np.zeros((T, B, 2))
-    x[:, :, 0] = rng.uniform(size=(T, B))
-    n = np.arange(B)
-    marked = rng.integers(0, T // 2, B), rng.integers(T // 2, T, B)
-    for t in marked:
-        x[t, n, 1] = 1
-    return x, sum(x[t, n, 0] for t in marked)
-
-
-def adding_gradients(params, batch):
-    """Mean squared error of the sum read from the last state, and all gradients."""
-    x, y = batch
-    h, _, cache = read_sequence(params, x)
-    z, read = readout(h[-1], params["W_o"], params["b_o"])
-    error, dh = z[:, 0] - y, np.zeros_like(h)
-    dh[-1], dW_o, db_o = readout_backward(2 / len(y) * error[:, None], read)
-    _, grads = sequence_gradients(dh, cache)
-    return np.mean(error**2), grads | {"W_o": dW_o, "b_o": db_o}
-
-
-def adding_error(T, seed, gates=4, H=16, steps=1500, lr=1e-2, **options):
-    """Train on the adding problem; the mean squared error on 500 new sequences.
-
-    options are those of `cell_parameters`. Returns the errors after 0, 100, … steps.
-    """
-    seeds = np.random.default_rng(seed).spawn(3)
-    params = cell_parameters(seeds[0], gates, H, 2, **options)
-    params |= {"W_o": init_scaled(seeds[0], 1, H).astype("float32")}
-    params |= {"b_o": np.zeros(1, "float32")}
-
-    def batches(rng, B):
-        while True:
-            yield tuple(a.astype("float32") for a in adding_problem(T, B, rng))
-
-    test = next(batches(seeds[1], 500))
-    _, curve = train(
-        params,
-        adding_gradients,
-        batches(seeds[2], 32),
-        lr=lr,
-        clip=1.0,
-        evaluate=lambda params: adding_gradients(params, test)[0],
-        steps=steps,
-        show=False,
-    )
-    return curve["held_out"]
-
-
-def language_loss(params, tokens, targets, state=None):
-    """Summed loss of a language model, number of predictions, last state; and a cache.
-
-    params: X, W_o and those of `read_sequence`; tokens, targets: (T, B).
-    """
+    missing = {"X", "W_o"} - set(params)
+    if missing:
+        raise ValueError(f"params: {min(missing)} expected, is missing")
+    before = {f"start {i}": state for i, state in enumerate(start or ())}
+    made = floats(**params, **before)
+    params, start = dict(zip(params, made)), made[len(params) :] if before else None
+    tokens = integers("tokens", tokens, len(params["X"]))
+    targets = integers("targets", targets, len(params["X"]))
     x, embedded = embed(params["X"], tokens)
-    h, state, unrolled = read_sequence(params, x, state)
-    z, read = readout(h[1:], params["W_o"])
-    mask = targets != Vocabulary.start
-    loss, judged = cross_entropy(z, targets, mask)
-    return (loss, mask.sum(), state), (embedded, unrolled, read, judged)
+    states, unrolled = run_cell(x, params, start, cell)
+    z, read = readout(states[0][1:], params["W_o"])
+    loss, judged = cross_entropy(z, targets, targets != Vocabulary.start)
+    last = tuple(state[-1] for state in states)
+    return (loss, last), (embedded, unrolled, read, judged, states, list(params))
 
 
-def language_gradients(dloss, cache):
-    """{name: gradient} of `language_loss` for all its parameters."""
-    embedded, unrolled, read, judged = cache
-    dh, dW_o = readout_backward(cross_entropy_backward(dloss, judged), read)
-    dh = np.concatenate([np.zeros_like(dh[:1]), dh])  # no loss looks at h_0
-    dx, grads = sequence_gradients(dh, unrolled)
-    return {"X": embed_backward(dx, embedded), **grads, "W_o": dW_o}
+def language_loss_backward(dout, cache):
+    """{name: gradient} of `language_loss` for all its parameters.
 
-
-def language_parameters(V, D, H, gates, seed):
-    """X, W_i, W_h, b and W_o of a language model, float32; W_o starts at zero."""
-    rng = np.random.default_rng(seed)
-    X, cell = rng.standard_normal((V, D)), cell_parameters(rng, gates, H, D)
-    return {"X": X.astype("float32"), **cell, "W_o": np.zeros((V, H), "float32")}
-
-
-def sequence_perplexity(params, stream, T=64):
-    """Perplexity of a language model on a stream (L, B), its state carried along."""
-    state, total, counted = None, 0.0, 0
-    for tokens, targets in windows(stream, T):
-        (loss, count, state), _ = language_loss(params, tokens, targets, state)
-        total, counted = total + loss, counted + count
-    return perplexity(-total, counted)
-
-
-def train_language(params, stream, test, steps, T=32, lr=5e-3, every=100, show=True):
-    """Adam along a stream (L, B) in windows of T, the state carried: (params, curve).
-
-    test: a stream; curve["held_out"] holds its perplexities at the steps curve["at"].
+    dout: (dℓ, dlast), dlast a tuple like the last states, or None: what a later part of
+    the text sends back.
     """
-    carried = {}
-
-    def gradients(params, batch):
-        out, cache = language_loss(params, *batch, carried.get("state"))
-        loss, count, carried["state"] = out
-        return loss / count, language_gradients(1 / count, cache)
-
-    def forever():
-        while True:
-            yield from windows(stream, T)
-
-    return train(
-        params,
-        gradients,
-        forever(),
-        lr=lr,
-        clip=1.0,
-        steps=steps,
-        evaluate=lambda params: sequence_perplexity(params, test),
-        every=every,
-        show=show,
-    )
+    (dloss, dlast), (embedded, unrolled, read, judged, states, names) = dout, cache
+    h = states[0]
+    dlast = [floats_like("dlast", d, h[-1].shape, h.dtype) for d in dlast or ()]
+    dstates = np.zeros((len(states), *h.shape), np.result_type(h, *dlast))
+    dz = cross_entropy_backward(dloss, judged).astype(dstates.dtype)
+    dh, dW_o = readout_backward(dz, read)
+    dstates[0, 1:] = dh  # no loss looks at h_0
+    for d, more in zip(dstates, dlast):
+        d[-1] += more
+    dx, _, grads = run_cell_backward(tuple(dstates), unrolled)
+    grads |= {"X": embed_backward(dx, embedded), "W_o": dW_o}
+    return {name: grads[name] for name in names if name in grads}

@@ -4,22 +4,24 @@ Columns: network, lag (length of the sequences), lr, seed, step, error (mean squ
 sequences). Each network is trained with two learning rates.
 """
 
+import numpy as np
+
 from unrolled.clipping import init_identity
-from unrolled.lstm import adding_error
+from unrolled.experiments.lstm import adding_error
 from unrolled.support import study
 
 NETWORKS = {
-    "RNN": {"gates": 1, "H": 33},
-    "RNN, identity": {"gates": 1, "H": 33, "start": init_identity},
-    "1997 cell": {"gates": 3, "H": 19},
-    "LSTM": {"gates": 4, "H": 16},
+    "RNN": {"cell": "rnn", "H": 33},
+    "RNN, identity": {"cell": "rnn", "H": 33, "start": init_identity},
+    "1997 cell": {"cell": "lstm1997", "H": 19},
+    "LSTM": {"cell": "lstm", "H": 16},
 }
 LAGS, RATES, SEEDS = (10, 30, 100), (1e-2, 3e-3), range(3)
 
 
 def run(network, lag, lr, seed):
     """One training; a row for every three hundred steps."""
-    errors = adding_error(lag, seed, lr=lr, **NETWORKS[network])
+    errors = adding_error(lag, np.random.default_rng(seed), lr=lr, **NETWORKS[network])
     return [(network, lag, lr, seed, 100 * at, errors[at]) for at in range(3, len(errors), 3)]
 
 

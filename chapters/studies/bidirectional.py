@@ -11,12 +11,12 @@ from functools import partial
 import numpy as np
 
 from unrolled.deep_bidirectional import (
-    classifier_parameters,
     deep_backward,
     deep_forward,
     sequence_classifier,
     sequence_classifier_backward,
 )
+from unrolled.experiments.deep_bidirectional import classifier_parameters
 from unrolled.experiments.pooling import classify, hold_out, similar_lengths, train_epoch
 from unrolled.language_models import embed, embed_backward
 from unrolled.pooling import PADDING, character_ids, encode_names
@@ -60,7 +60,7 @@ def run(form, rate, seed):
         forward, backward = partial(sequence_classifier, how=how), sequence_classifier_backward
     rng = np.random.default_rng(seed)
     both = form != "forward"
-    p = classifier_parameters(rng, ids.max() + 1, 12, H=BOTH if both else ONE, bidirectional=both)
+    p = classifier_parameters(ids.max() + 1, 12, rng, H=BOTH if both else ONE, bidirectional=both)
     memory, rows = {}, []
     for epoch in range(EPOCHS):
         batches = [train[batch] for batch in similar_lengths(lengths[train], 64, rng)]

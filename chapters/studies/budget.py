@@ -5,23 +5,18 @@ seed, step, units H, parameters, value (perplexity on the held-out text, or mean
 1,000 new sequences) and seconds of processor time the training took up to this step.
 """
 
+from functools import partial
 from itertools import chain, repeat
 from time import process_time
 
 import numpy as np
 
-from unrolled.bptt import documentation
 from unrolled.clipping import adam, clip_by_norm
-from unrolled.gru import (
-    CELLS,
-    adding_forever,
-    adding_parameters,
-    adding_task,
-    text_gradients,
-    text_parameters,
-    text_perplexity,
-)
+from unrolled.experiments.bptt import documentation, held_out_perplexity
+from unrolled.experiments.gru import RIVALS, adding_parameters, text_parameters
+from unrolled.experiments.lstm import adding_forever, adding_gradients, carrying
 from unrolled.language_models import streams, windows
+from unrolled.lstm import language_loss
 from unrolled.support import data, study
 
 SEEDS, CLIP = range(3), 1.0
@@ -42,35 +37,36 @@ def trained(params, gradients, batches, rate, at):
             yield step, seconds
 
 
-def run(task, cell, T, rate, seed):
+def run(task, rival, T, rate, seed):
     """One training; a row for each evaluation."""
-    rng, rows = np.random.default_rng(seed), []
+    cell, rng, rows = RIVALS[rival], np.random.default_rng(seed), []
     if task == "text":
         vocabulary, training, held_out = documentation(data.python_docs(), "character")
         train, test = streams(training, 32), streams(held_out, 16)
         params, at = text_parameters(cell, len(vocabulary), rng), TEXT_AT
-        gradients = text_gradients(cell)
+        gradients = carrying(cell)
         batches = chain.from_iterable(windows(train, T) for _ in repeat(None))
     else:
         params, at = adding_parameters(cell, rng), ADDING_AT
-        gradients, batches = adding_task(cell), adding_forever(T, 32, rng)
+        gradients = partial(adding_gradients, cell=cell)
+        batches = adding_forever(T, 32, rng)
         test = next(adding_forever(T, 1000, np.random.default_rng(1000 + seed)))
     units, size = params["W_h"].shape[1], sum(p.size for p in params.values())
     for step, seconds in trained(params, gradients, batches, rate, at):
         if task == "text":
-            value = text_perplexity(cell, params, test)
+            value = held_out_perplexity(partial(language_loss, params, cell=cell), test)
         else:
             value = float(gradients(params, test)[0])
-        rows.append((task, cell, T, rate, seed, step, units, size, value, seconds))
+        rows.append((task, rival, T, rate, seed, step, units, size, value, seconds))
     return rows
 
 
 def main():
     tasks = [("adding", T) for T in LENGTHS[::-1]] + [("text", 32)]
     settings = [
-        (task, cell, T, rate, seed)
+        (task, rival, T, rate, seed)
         for task, T in tasks
-        for cell in CELLS
+        for rival in RIVALS
         for rate in RATES[task]
         for seed in SEEDS
     ]

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from unrolled.deep_bidirectional import (
+from unrolled.experiments.deep_bidirectional import (
     character_gradients,
     character_parameters,
     character_split,
@@ -27,9 +27,9 @@ DEPTHS, SEEDS, STEPS, EVERY, BUDGET = (1, 2, 3), range(3), 1000, 100, 100_000
 def within_budget(rng, V, depth, budget=BUDGET):
     """(parameters, units): the largest stack of that depth within the budget."""
     for H in range(400, 0, -1):
-        p = character_parameters(np.random.default_rng(0), V, H=H, layers=depth)
+        p = character_parameters(V, np.random.default_rng(0), H=H, layers=depth)
         if sum(a.size for a in p.values()) <= budget:
-            return character_parameters(rng, V, H=H, layers=depth), H
+            return character_parameters(V, rng, H=H, layers=depth), H
     raise ValueError(f"budget: too small for a vocabulary of {V}, got {budget}")
 
 

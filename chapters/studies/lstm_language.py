@@ -4,22 +4,24 @@ Columns: network, lr, seed, step, perplexity on the held-out text. Each network 
 learning rates.
 """
 
-from unrolled.bptt import documentation
+import numpy as np
+
+from unrolled.experiments.bptt import documentation
+from unrolled.experiments.lstm import language_parameters, train_language
 from unrolled.language_models import streams
-from unrolled.lstm import language_parameters, train_language
 from unrolled.support import data, study
 
-NETWORKS = {"RNN": (1, 122, (5e-3, 1e-2)), "LSTM": (4, 64, (1e-2, 2e-2))}  # gates, H, rates
+NETWORKS = {"RNN": ("rnn", 122, (5e-3, 1e-2)), "LSTM": ("lstm", 64, (1e-2, 2e-2))}  # cell, H, rates
 SEEDS, STEPS, EVERY = range(3), 1600, 100
 
 
 def run(network, lr, seed):
     """One training; a row for each evaluation."""
-    gates, H, _ = NETWORKS[network]
+    cell, H, _ = NETWORKS[network]
     vocabulary, training, held_out = documentation(data.python_docs(), "character")
-    params = language_parameters(len(vocabulary), 32, H, gates, seed)
+    params = language_parameters(cell, len(vocabulary), 32, H, np.random.default_rng(seed))
     train, test = streams(training, 32), streams(held_out, 16)
-    _, curve = train_language(params, train, test, STEPS, lr=lr, every=EVERY, show=False)
+    _, curve = train_language(params, train, test, STEPS, cell, lr=lr, every=EVERY, show=False)
     points = zip(curve["at"], curve["held_out"], strict=True)
     return [(network, lr, seed, at, perplexity) for at, perplexity in points]
 

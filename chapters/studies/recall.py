@@ -4,7 +4,10 @@ Columns: network, lag, seed, accuracy on new sequences after training, and produ
 norm of the Jacobian over the whole lag before training.
 """
 
-from unrolled.clipping import init_identity, recall_accuracy
+import numpy as np
+
+from unrolled.clipping import init_identity
+from unrolled.experiments.clipping import recall_accuracy
 from unrolled.support import study
 
 NETWORKS = {
@@ -17,7 +20,7 @@ LAGS, SEEDS = (5, 10, 20, 40, 80), range(6)
 
 
 def run(network, lag, seed):
-    accuracy, product = recall_accuracy(lag, seed, **NETWORKS[network])
+    accuracy, product = recall_accuracy(lag, np.random.default_rng(seed), **NETWORKS[network])
     return network, lag, seed, accuracy, product
 
 

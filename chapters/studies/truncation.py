@@ -4,14 +4,17 @@ Columns: level of the text, units H, k (0: the recurrent weights are fixed and o
 learns), seed, step of gradient descent, perplexity on the held-out text.
 """
 
+from functools import partial
+
 import numpy as np
 
-from unrolled.bptt import (
+from unrolled.bptt import truncated_backward
+from unrolled.experiments.bptt import (
     descend,
     documentation,
     held_out_perplexity,
     initial_parameters,
-    truncated_backward,
+    window_loss,
 )
 from unrolled.language_models import streams
 from unrolled.support import data, study
@@ -34,7 +37,8 @@ def run(level, H, k, seed):
     descent, rows = descend(model, train, rate, **options), []
     for step, _ in zip(range(1, steps + 1), descent):
         if step % EVERY == 0:
-            rows.append((level, H, k, seed, step, held_out_perplexity(model, test)))
+            perplexity = held_out_perplexity(partial(window_loss, model), test)
+            rows.append((level, H, k, seed, step, perplexity))
     return rows
 
 

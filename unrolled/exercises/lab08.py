@@ -372,7 +372,7 @@ def _count(blocks=3, biases=lambda H: 6 * H, upper=None, directed=True):
 
 def _count_by_chapter(D, H, layers, directions):
     widths = [D] + [directions * H] * (layers - 1)
-    return sum(directions * (parameter_count("GRU", w, H) + 2 * H) for w in widths)
+    return sum(directions * (parameter_count("gru", w, H) + 2 * H) for w in widths)
 
 
 def _count_by_torch(D, H, layers, directions):

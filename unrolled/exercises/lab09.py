@@ -9,16 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from unrolled.deep_bidirectional import (
-    RECURRENT,
-    character_split,
     deep_forward,
-    held_out_bits,
     layer_names,
     reverse_time,
     summarise,
     time_mask,
 )
+from unrolled.experiments.deep_bidirectional import character_split, held_out_bits
 from unrolled.language_models import bigram, bits_per_character, unigram
+from unrolled.lstm import CELLS
 
 from . import guard
 from .exercise import Exercise, Misconception, Question, Source, numbers, one_at_a_time
@@ -160,7 +159,7 @@ def _step_by_chapter(x_t, h, W_i, W_h, b):
     p = {f"{name}.W_i": W for name, W in zip(names, W_i)}
     p |= {f"{name}.W_h": W for name, W in zip(names, W_h)}
     p |= {f"{name}.b": c for name, c in zip(names, b)}
-    (_, (last,)), _ = deep_forward(x_t[None], p, start=(h,))
+    (_, (last,)), _ = deep_forward(x_t[None], p, start=(h,), cell="rnn")
     return last
 
 
@@ -769,8 +768,8 @@ def baselines(text):
 
 def _fault(params, V, cell):
     """What is wrong with the parameters as those of a language model, in words, or ''."""
-    if cell not in RECURRENT:
-        return f"cell is {cell!r}; it has to be one of {', '.join(RECURRENT)}"
+    if cell not in CELLS:
+        return f"cell is {cell!r}; it has to be one of {', '.join(CELLS)}"
     if type(params) is not dict or not all(type(name) is str for name in params):
         return "the parameters have to be a dict {name: array}"
     for name, value in params.items():
