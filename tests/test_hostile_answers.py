@@ -571,6 +571,17 @@ def interruptible():
     signal.signal(signal.SIGINT, before)
 
 
+@forks
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_while_the_process_is_made_is_not_lost(one, copies):
+    """What a hook of os.fork raises is printed and forgotten."""
+    interrupts = [_thread.interrupt_main]
+    os.register_at_fork(after_in_parent=lambda: interrupts and interrupts.pop()())
+    with pytest.raises(KeyboardInterrupt):
+        verdict(replace(one, time_limit=60.0), endless, run_apart)
+    assert ended(copies)
+
+
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("how", [run, run_apart])
 def test_the_reader_can_interrupt_a_check(one, how, copies, monkeypatch):

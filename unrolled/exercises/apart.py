@@ -22,6 +22,7 @@ import random
 import signal
 import struct
 import sys
+import threading
 import time
 import warnings
 
@@ -47,18 +48,22 @@ def run_apart(answer, cases, time_limit=10.0):
         return run(answer, cases, time_limit)
     shared, state = mmap.mmap(-1, 1), random.getstate()
     reading, writing = os.pipe()
-    try:
-        pid = _fork()
-    except OSError:  # too many processes, or too little memory for one more
-        os.close(reading)
-        os.close(writing)
-        return run(answer, cases, time_limit)
-    if not pid:
-        random.setstate(state)  # forking has seeded it anew
-        _be_the_copy(writing, shared, answer, cases, time_limit)
+    with _interrupts_kept() as interrupts:
+        try:
+            pid = _fork()
+        except OSError:  # too many processes, or too little memory for one more
+            pid = None
+        if pid == 0:
+            random.setstate(state)  # forking has seeded it anew
+            _be_the_copy(writing, shared, answer, cases, time_limit)
     os.close(writing)
+    if pid is None:
+        os.close(reading)
+        return run(answer, cases, time_limit)
     reply = status = None
     try:
+        if interrupts:
+            raise KeyboardInterrupt
         reply, patience = _received(reading, time_limit + GRACE)
         status = _status(pid, patience)
     finally:
@@ -69,6 +74,20 @@ def run_apart(answer, cases, time_limit=10.0):
         return pickle.loads(reply)
     case = min(shared[0], len(cases) - 1)
     return Outcome(failure=_failure(status, patience), case=case)
+
+
+@contextlib.contextmanager
+def _interrupts_kept():
+    """A list of the interrupts that came meanwhile; what a hook of `os.fork` raises is lost."""
+    came, before = [], signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield came
+        return
+    signal.signal(signal.SIGINT, lambda *arguments: came.append(arguments))
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _fork():

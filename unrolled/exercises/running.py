@@ -27,6 +27,9 @@ PRINTED, LINES = 2000, 10  # characters and lines of the answer's own output tha
 SECONDS_TO_STOP = 1.0
 MONITORED = hasattr(sys, "monitoring")  # since Python 3.12
 
+# where a thread is not stopped half-way: it would leave a lock behind, or never say that it ended
+NEVER_IN = (os.path.join(os.path.dirname(__file__), ""), threading.__file__, "<frozen")
+
 _out_of_time = set()  # threads, by their number
 
 
@@ -77,11 +80,14 @@ class _Work:
         self.over = threading.Event()
 
     def __call__(self):
-        try:
-            self._all()
-        finally:
-            _disarm()
-            self.over.set()
+        # What is raised into the thread late is nobody's concern. Left to the hook of threads, it
+        # would be put into words, and that may take for ever.
+        with contextlib.suppress(BaseException):
+            try:
+                self._all()
+            finally:
+                _disarm()
+                self.over.set()
 
     def _all(self):
         try:
@@ -287,7 +293,7 @@ def _raise_again(frame, event, argument):
 
 
 def _raise_at(code, *where):
-    if threading.get_ident() in _out_of_time and code.co_filename != __file__:
+    if threading.get_ident() in _out_of_time and not code.co_filename.startswith(NEVER_IN):
         raise SystemExit
 
 
@@ -322,12 +328,9 @@ def _watch():
 
 def _stop(thread, over):
     """Raise _Stop into `thread` until it is over, or give up after SECONDS_TO_STOP: did it end?"""
-    if over.is_set():
-        thread.join(1.0)  # it has nothing left to do
-        return True
     end = time.monotonic() + SECONDS_TO_STOP
     alive = 1
-    with _watch():
+    with _watch() if not over.is_set() else contextlib.nullcontext():
         while alive and not over.is_set() and time.monotonic() < end:
             _out_of_time.add(thread.ident)
             alive = ctypes.pythonapi.PyThreadState_SetAsyncExc(
@@ -335,6 +338,7 @@ def _stop(thread, over):
             )
             over.wait(0.05)
         _out_of_time.discard(thread.ident)
-    if over.is_set():
-        thread.join(1.0)
-    return over.is_set() or not alive
+    ended = over.is_set() or not alive
+    if ended:
+        thread.join(SECONDS_TO_STOP)  # it has nothing left to do
+    return ended
