@@ -335,3 +335,13 @@ def test_forward_accumulation_checks_what_upstream_returns(rng):
 def test_language_model_refuses(rng, changes, message):
     with pytest.raises(ValueError, match=message):
         bptt.language_model_loss(**(model(rng) | texts(rng) | changes))
+
+
+def test_integers_are_numbers_on_the_way_back(rng):
+    """An integer x once truncated the dx of truncated BPTT."""
+    given_ = layer(rng, 5, 2, 3, 4) | {"x": rng.integers(-2, 3, (5, 2, 3))}
+    h, cache = rnn_forward(**given_)
+    dh = rng.standard_normal(h.shape)
+    got = bptt.truncated_backward(dh, cache, 2)
+    _, cache = rnn_forward(**given_ | {"x": given_["x"].astype(float)})
+    same("integers", got, bptt.truncated_backward(dh, cache, 2))

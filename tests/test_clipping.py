@@ -338,3 +338,19 @@ BAD = [
 def test_bad_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# --------------------------------------------------------------------------- no silent wrong number
+def test_the_norm_of_huge_and_of_tiny_numbers():
+    assert clipping.global_norm({"a": np.array([3e200, 4e200])}) == pytest.approx(5e200)
+    assert clipping.global_norm({"a": np.array([3e-200]), "b": [4e-200]}) == pytest.approx(5e-200)
+    clipped, norm = clipping.clip_by_norm({"a": np.array([3e200, 4e200])}, 1.0)
+    assert norm == pytest.approx(5e200)
+    np.testing.assert_allclose(clipped["a"], [0.6, 0.8])
+
+
+def test_a_number_of_numpy_leaves_float32_alone():
+    g32 = {"W": np.ones((2, 3), "f4")}
+    for clip in (clipping.clip_by_norm, clipping.clip_by_value):
+        out = clip(g32, np.float64(0.5))
+        assert (out[0] if isinstance(out, tuple) else out)["W"].dtype == np.float32

@@ -732,3 +732,25 @@ def test_the_judge_knows_an_untouched_and_a_good_model():
     assert report.passed, report
     assert report.bits < min(lab09.baselines(TEXT).values())
     assert not lab09.judge_model(model, TEXT, "gru", seconds=601).passed
+
+
+# --------------------------------------------------------------------------- no silent wrong number
+def test_the_mean_of_integers():
+    s, _ = deep.mean_over_time(np.array([[[1]], [[2]], [[4]]]), [2])
+    assert s.tolist() == [[1.5]]
+
+
+def test_relu_and_missing_biases_of_torchs_modules(rng):
+    x = rng.standard_normal((4, 2, 3))
+    for cell, options in (("rnn", {"nonlinearity": "relu"}), ("lstm", {}), ("gru", {})):
+        module = MODULES[cell](3, 5, 2, bias=False, bidirectional=True, **options).double()
+        activation = {"activation": "relu"} if cell == "rnn" else {}
+        p = deep.deep_from_torch(module, **activation)
+        (y, _), _ = deep.deep_forward(x, p, cell=cell, **activation)
+        verify.compare(cell, {"y": y}, {"y": module(torch.tensor(x))[0]})
+    with pytest.raises(ValueError, match="activation: 'relu' expected, as in the module"):
+        deep.deep_from_torch(torch.nn.RNN(3, 5, nonlinearity="relu"))
+    with pytest.raises(ValueError, match="module: proj_size=0 expected, got 2"):
+        deep.deep_from_torch(torch.nn.LSTM(3, 5, proj_size=2))
+    with pytest.raises(ValueError, match="module: a torch expected"):
+        deep.deep_from_torch(torch.nn.Linear(3, 5))

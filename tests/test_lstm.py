@@ -459,3 +459,33 @@ def test_from_torch(rng, bias):
 def test_from_torch_refuses(module, message):
     with pytest.raises(ValueError, match=message):
         lstm.lstm_from_torch(module)
+
+
+# --------------------------------------------------------------------------- no silent wrong number
+def test_an_infinite_input_saturates_the_cell_of_1997_and_spoils_nothing_else(rng):
+    """Against the cell written out, which multiplies nothing by a forget gate."""
+    given_ = network(rng, 4, 3, 2, 5, gates=3)
+    given_["x"][1, 0, 1] = np.inf
+    h, c = given_["h_0"], given_["c_0"]
+    for x in given_["x"]:
+        z = x @ given_["W_i"].T + h @ given_["W_h"].T + given_["b"]
+        i, g, o = np.split(z, 3, axis=1)
+        c = c + (1 + np.tanh(i / 2)) / 2 * np.tanh(g)
+        h = (1 + np.tanh(o / 2)) / 2 * np.tanh(c)
+    (states, cells), cache = lstm.lstm1997_forward(**given_)
+    assert np.isfinite(states).all()
+    np.testing.assert_allclose(states[-1], h, atol=1e-12)
+    np.testing.assert_allclose(cells[-1], c, atol=1e-12)
+    dx, dh_0, dc_0, *_ = lstm.lstm1997_backward((np.ones_like(states), None), cache)
+    assert np.isfinite(np.concatenate([dx.ravel(), dh_0.ravel(), dc_0.ravel()])).all()
+
+
+def test_the_upstream_gradient_decides_the_type(rng):
+    """Integers truncate nothing, float32 into a float64 model computes in float64."""
+    (h, _), cache = lstm.lstm_forward(**network(rng, 4, 3, 2, 5))
+    ones = np.ones(h.shape)
+    wanted = lstm.lstm_backward((ones, None), cache)
+    for kind in (int, "float32", "uint8"):
+        got = lstm.lstm_backward((ones.astype(kind), None), cache)
+        for a, b in zip(got, wanted, strict=True):
+            np.testing.assert_array_equal(a, b)

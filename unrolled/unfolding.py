@@ -146,8 +146,11 @@ def rnn_forward(x, h_0, W_i, W_h, b, activation="tanh"):
     np.matmul(x.reshape(T * B, D), W_i.T, out=a)
     a += b
     W = np.ascontiguousarray(W_h.T)  # rows as BLAS reads them
+    moved = np.empty_like(h[0])
     for t in range(T):
-        h[t + 1] = f(h[t] @ W + h[t + 1])
+        np.matmul(h[t], W, out=moved)
+        moved += h[t + 1]
+        h[t + 1] = f(moved)
     return h, (x, h_0, W_i, W_h, h, activation)
 
 
