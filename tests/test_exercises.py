@@ -453,15 +453,27 @@ def test_wrong_shows_the_smallest_case_that_fails():
         (lambda x, k: (x * k)[1:], "It has shape (2,); expected is (3,)."),
         (lambda x, k: (x, k), "It came as several values; expected is one array of shape (3,)"),
         (lambda x, k: np.full(len(x), np.inf), "It holds infinity"),
-        (lambda x, k: None, "is the return statement missing?"),
-        (lambda x, k: "abc", 'It returned the string "abc".'),
-        (lambda x: x, "The check calls your function with (x, k), in this order."),
-        (lambda x, k: x[7], "IndexError: index 7 is out of bounds for axis 0 with size 3, in line"),
-        (3, "the function itself, without parentheses, and got an int"),
     ],
 )
 def test_messages(answer, words):
     assert words in says(answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "exception", "detail"),
+    [
+        (lambda x, k: None, Kind.RETURNED_NOTHING, "", ""),
+        (lambda x, k: "abc", Kind.NOT_NUMBERS, "", 'the string "abc"'),
+        (lambda x, k: x[7], Kind.RAISED, "IndexError", "index 7 is out of bounds"),
+        (lambda x: x, Kind.RAISED, "TypeError", "takes 1 positional argument"),
+        (3, Kind.NOT_CALLABLE, "", "an int"),
+    ],
+)
+def test_failures_are_told_as_data(answer, kind, exception, detail):
+    failure = run(answer, toy().draw()).failure
+    assert (failure.kind, failure.exception) == (kind, exception)
+    assert detail in failure.detail
+    assert (failure.line is not None) == (exception == "IndexError")
 
 
 def test_an_int_is_asked_for_where_a_float_came():
@@ -514,7 +526,8 @@ def test_a_call_of_an_unwritten_function_is_not_attempted():
     def helper():
         raise NotImplementedError
 
-    assert "It calls `helper`, which is not written yet" in says(lambda x, k: helper())
+    failure = run(lambda x, k: helper(), toy().draw()).failure
+    assert failure == Failure(Kind.NOT_WRITTEN, names=("helper",))
 
 
 def test_verdicts_are_accessible_html():
