@@ -69,12 +69,24 @@ def hand_in(folder, assignment):
     del cleo.nb.cells[place - 1 : place + 1]
     del cleo.nb.cells[1]
     cleo.write(folder / "cleo/my lab.ipynb")
+    summed = "\n".join(
+        [
+            "def causal_conv(x, m, dilation):",
+            "    c = np.zeros(len(x))",
+            "    for t in range(len(x)):",
+            "        for k in range(min(t + 1, len(m))):",
+            "            c[t] += m[k] * x[t - k]",
+            "    return c",
+        ]
+    )
+    work(spikes="Sharp edges.", causal_conv=summed).write(folder / "eve.ipynb")
     lines = work().text().splitlines(True)
     (folder / "dan.ipynb").write_text("".join(lines[:40]))
 
 
 def fill_in(table):
     points = {("ada", "spikes"): "4.5", ("bert", "spikes"): "3", ("cleo", "correlate"): "2"}
+    points |= {("eve", "spikes"): "4"}
     with table.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
     for row in rows:
@@ -83,12 +95,21 @@ def fill_in(table):
         csv.writer(file).writerows(rows)
 
 
+def name_it(path, filled):
+    """Fill in the file as the page does: the name and the sentence, nothing else."""
+    given, wanted = yaml.safe_load(path.read_text(encoding="utf-8")), yaml.safe_load(filled)
+    assert given == wanted | {"name": "", "says": ""}
+    path.write_text(filled, encoding="utf-8")
+
+
 @pytest.mark.sandbox
 def test_the_page_does_what_it_says(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     printed = ""
     for kind, block in BLOCKS:
-        if kind == "yaml":
+        if kind == "yaml" and block.startswith("group:"):
+            name_it(tmp_path / "mistake.yml", block)
+        elif kind == "yaml":
             fresh = yaml.safe_load((tmp_path / "week1.yml").read_text())["secret"]
             text = block.replace("leave what stands here", fresh)
             (tmp_path / "week1.yml").write_text(text, encoding="utf-8")
@@ -103,6 +124,14 @@ def test_the_page_does_what_it_says(tmp_path, monkeypatch):
     assert {"week1", "submissions", "results", "marking", "reports", "course"} <= {
         path.name for path in tmp_path.iterdir()
     }
+    page = (tmp_path / "reports/class.html").read_text(encoding="utf-8")
+    assert re.search(r'<td class="n">2</td><th scope="row">no dilation<br>', page)
+    told = [
+        path.name.split("-")[0]
+        for path in (tmp_path / "reports/feedback").iterdir()
+        if "Recognised: no dilation." in path.read_text(encoding="utf-8")
+    ]
+    assert sorted(told) == ["bert", "eve"]
 
 
 def test_the_page_names_the_limits_as_they_are():
@@ -127,6 +156,7 @@ def test_the_page_names_the_limits_as_they_are():
         ["marks", "collect"],
         ["marks", "read"],
         ["report"],
+        ["name"],
     ],
 )
 def test_every_command_explains_itself(arguments):
@@ -146,6 +176,8 @@ def test_every_command_explains_itself(arguments):
         (["report", "none", "out"], "Error: none: no record.json"),
         (["marks", "collect", "none", "out"], "Error: none: no record.json"),
         (["marks", "read", "none", "x.csv"], "Error: none: no record.json"),
+        (["name", "none", "correlate-0"], "Error: none: no record.json"),
+        (["name", "none", "--read", "none.yml"], "Error: none.yml: cannot be read: No such file"),
         (["assign", "a.yml", "a.yml/x"], "Error: a.yml: "),
     ],
 )
@@ -168,6 +200,8 @@ def test_a_fault_is_one_line(tmp_path, monkeypatch, arguments, said):
         ["assign", "a.yml", "out", "--nbgrader", "c"],
         ["grade", "a.yml", "x", "y", "--workers", "0"],
         ["report", "x", "y", "--as-zero", "wrong"],
+        ["name", "x"],
+        ["name", "x", "correlate-0", "--read", "a.yml"],
     ],
 )
 def test_wrong_use_is_told(tmp_path, monkeypatch, arguments):

@@ -49,6 +49,8 @@ def main():
     regrade week3.yml submissions results correlate
                                          one exercise again, and what changed
     report results reports               tables, feedback, class page
+    name results GROUP > mistake.yml     a mistake that the class page shows
+    name results --read mistake.yml      its name in all reports, once filled in
 
     The page "For instructors" of the book walks through a class.
     """
@@ -262,6 +264,30 @@ def report(results, out, book, **options):
     for sentence in reports.write(results, out, reports.Options(**options), book):
         click.echo(f"note: {sentence}")
     click.echo(f"wrote {out}: begin with {out / 'class.html'}")
+
+
+@main.command()
+@click.argument("results", type=FOLDER)
+@click.argument("group", required=False)
+@click.option("--read", "filled", type=FILE, metavar="FILE", help="Take a file that is filled in.")
+def name(results, group, filled):
+    """Name a mistake that a GROUP of students made.
+
+    The class page shows wrong answers that the lab has no name for, grouped by what they give.
+    With GROUP this prints a file to fill in: the mistake's name, what to say to the student, the
+    section to read again. With --read it takes that file into RESULTS. Every answer of the group
+    then bears the name, in the feedback too; no answer is run again.
+    """
+    from unrolled.grading.tell import naming
+
+    if (group is None) == (filled is None):
+        raise click.UsageError("give GROUP, or --read FILE")
+    if group is not None:
+        click.echo(naming.skeleton(results, group), nl=False)
+        return
+    mistake, students = naming.read(results, filled)
+    count = f"{len(students)} student{'s' * (len(students) != 1)}"
+    click.echo(f"{mistake.exercise}, {mistake.name}: {count}; give `report` again")
 
 
 if __name__ == "__main__":

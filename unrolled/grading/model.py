@@ -157,6 +157,22 @@ class Submission:
 
 
 @dataclass(frozen=True)
+class Wrong:
+    """What a wrong answer gave that the lab knows no name for: kept to be compared with others.
+
+    seed:   of the cases
+    cases:  a digest of them, so that they are known again
+    values: a plain value for each case
+    code:   of the cell that answers the exercise
+    """
+
+    seed: int
+    cases: str
+    values: tuple
+    code: str
+
+
+@dataclass(frozen=True)
 class Mark:
     """The verdict on one exercise of one student."""
 
@@ -170,6 +186,7 @@ class Mark:
     # measured, so never the same twice: kept in times.jsonl, and no part of what is compared
     seconds: float = field(default=0.0, compare=False)
     memory_mb: float = field(default=0.0, compare=False)
+    wrong: Wrong | None = field(default=None, compare=False, repr=False)  # in a file of its own
 
 
 @dataclass(frozen=True)

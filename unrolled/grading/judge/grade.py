@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from unrolled.exercises import load
+from unrolled.exercises.running import Outcome
 from unrolled.grading.assign.seeds import SEEDS, seeds
 from unrolled.grading.judge import partly
 from unrolled.grading.judge.noticed import notices
@@ -17,7 +18,7 @@ from unrolled.grading.judge.scoring import ended, mark
 from unrolled.grading.model import Assignment, Ending, GradingError, Result, Stop, Submission
 from unrolled.grading.run import executors, sandbox
 from unrolled.grading.run.session import Session
-from unrolled.grading.store import gradebook, record, results
+from unrolled.grading.store import gradebook, outcomes, record, results
 from unrolled.grading.store.fingerprint import fingerprint
 from unrolled.support.progress import Progress
 
@@ -192,10 +193,13 @@ def examine(job, submission: Submission):
                 continue
             exercise = lab.exercises[name]
             drawn = seeds(assignment, name, submission.group or submission.student)
-            cases = [_cases(assignment.lab, name, seed) for seed in drawn]
-            made = _examined(session, exercise, assignment, cases, lines)
+            cases = [(seed, _cases(assignment.lab, name, seed)) for seed in drawn]
+            made, at = _examined(session, exercise, assignment, cases, lines)
             if made.ending is not Ending.PASSED and name in submission.doubts:
                 made = _doubted(made, submission.doubts[name])
+            if made.ending is Ending.WRONG and made.misconception is None:
+                wrong = _wrong(session, exercise, assignment, submission, *at)
+                made = replace(made, wrong=wrong)
             marks.append(made)
     made = _result(submission, marks)
     told = (*made.notes_for_instructor, *notices(assignment.lab, submission.cells))
@@ -203,26 +207,45 @@ def examine(job, submission: Submission):
 
 
 def _examined(session, exercise, assignment, drawn, lines):
-    """The Mark of one exercise: seed after seed, until one is not passed.
+    """The Mark of one exercise: seed after seed, until one is not passed; and (that seed, its
+    outcome).
+
+    drawn: [(seed, cases)]
 
     With partial credit a wrong answer is tried at every seed.
     """
     seconds = memory = 0.0
-    made, by_seed = None, []
-    for cases in drawn:
+    made, at, by_seed = None, None, []
+    for seed, cases in drawn:
         outcome = _outcome(session, exercise, cases, assignment.limits)
         seconds += session.measured.seconds
         memory = max(memory, session.measured.memory_mb)
         one, right = _judged(exercise, assignment, cases, outcome, lines)
         by_seed.append(right)
         if made is None or made.ending is Ending.PASSED:
-            made = one
+            made, at = one, (seed, outcome)
         goes_on = {Ending.PASSED, Ending.WRONG} if assignment.partial else {Ending.PASSED}
         if one.ending not in goes_on:
             break
     if made.ending is Ending.WRONG and assignment.partial:
         made = partly.credited(made, by_seed, len(drawn))
-    return replace(made, seconds=round(seconds, 4), memory_mb=round(memory, 1))
+    return replace(made, seconds=round(seconds, 4), memory_mb=round(memory, 1)), at
+
+
+def _wrong(session, exercise, assignment, submission, seed, outcome):
+    """The Wrong that is kept of an answer, or None where it gave nothing that can be.
+
+    Where each student has cases of their own, it is run on cases that all share.
+    """
+    if assignment.variants:
+        seed = seeds(replace(assignment, variants=False), exercise.name, "")[0]
+    cases = _cases(assignment.lab, exercise.name, seed)
+    if assignment.variants:
+        outcome = _outcome(session, exercise, cases, assignment.limits)
+    if not isinstance(outcome, Outcome) or outcome.failure:
+        return None
+    cells = (cell.source for cell in submission.cells if cell.exercise == exercise.name)
+    return outcomes.kept(seed, cases, outcome.values, "\n\n".join(cells))
 
 
 def _outcome(session, exercise, cases, limits):

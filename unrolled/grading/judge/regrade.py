@@ -42,7 +42,7 @@ def regrade(
     if scheduler is None:
         sandbox.require_confined(unconfined)
     folder = prepared(results_folder, submissions)
-    book = gradebook.read(folder)
+    book = gradebook.read(folder, as_graded=True)
     before = {one.student: one for one in book.results}
     counting = [_counting(one, before.get(one.student)) for one in submissions]
     narrow = replace(assignment, exercises={exercise: assignment.exercises[exercise]})

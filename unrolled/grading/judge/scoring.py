@@ -6,6 +6,7 @@ graded case. The instructor is told everything.
 
 import builtins
 import re
+from dataclasses import replace
 
 from numpy import errstate
 
@@ -64,7 +65,7 @@ def _failed(exercise, points, verdict, outcome, lines):
         0,
         misconception=verdict.misconception,
         says=tuple(filter(None, _says(exercise, verdict, outcome, lines))),
-        for_instructor=_steady(repr(verdict)),
+        for_instructor=_steady(repr(replace(verdict, advice=""))),
     )
 
 
@@ -87,14 +88,24 @@ def _says(exercise, verdict, outcome, lines):
     }
     says = [kind.get(verdict.status, "It does not give the right numbers in all graded cases.")]
     if verdict.misconception:
-        says += [f"Recognised: {verdict.misconception}. {verdict.diagnosis}"]
+        says += [recognised(verdict.misconception, verdict.diagnosis)]
         known = {known.name: known for known in exercise.misconceptions}[verdict.misconception]
         section = known.section or exercise.section
     else:
         section = exercise.section
         if verdict.diagnosis and not re.search(r"\d", verdict.diagnosis):
             says += [verdict.diagnosis]
-    return [*says, f'Read again: section "{section}" of the chapter.']
+    return [*says, read_again(section)]
+
+
+def recognised(name, says):
+    """The sentences on a mistake that has a name."""
+    return f"Recognised: {name}. {says}"
+
+
+def read_again(section):
+    """Where the chapter says how it is done."""
+    return f'Read again: section "{section}" of the chapter.'
 
 
 def _of_a_failed_run(exercise, failure, lines):

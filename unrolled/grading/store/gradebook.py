@@ -7,7 +7,7 @@ from pathlib import Path
 from unrolled.exercises import load
 from unrolled.grading.assign import assignment as assignments
 from unrolled.grading.model import FOR_A_PERSON, Assignment, GradingError, Person, Result
-from unrolled.grading.store import results
+from unrolled.grading.store import named, results
 
 INTAKE = "intake.json"
 BY_HAND = "by-hand.json"
@@ -40,6 +40,7 @@ class Gradebook:
     persons: dict  # {student: the Person that the download tells of}
     groups: dict  # {student: the group that handed in together, "" for one alone}
     by_hand: dict  # {(student, question or exercise): ByHand}
+    named: tuple  # mistakes that the instructor named, laid over the results
 
     @property
     def lab(self):
@@ -144,8 +145,11 @@ def note_intake(folder, submissions):
     results.write(Path(folder) / INTAKE, told)
 
 
-def read(folder):
-    """The Gradebook of a folder of results."""
+def read(folder, as_graded=False):
+    """The Gradebook of a folder of results.
+
+    as_graded: without the names that an instructor gave to mistakes
+    """
     folder = Path(folder)
     record = load_json(folder / results.RECORD)
     if record is None:
@@ -158,11 +162,13 @@ def read(folder):
     if taken is None:
         raise GradingError(f"{folder}: no {INTAKE}; grade into this folder first, to the end")
     given = load_json(folder / BY_HAND) or {}
+    mistakes = () if as_graded else named.load(folder)
+    ordered = tuple(found[student] for student in sorted(taken) if student in found)
     return Gradebook(
         folder,
         assignment,
         record,
-        tuple(found[student] for student in sorted(taken) if student in found),
+        named.laid_over(assignment.lab, ordered, mistakes) if mistakes else ordered,
         {student: one["file"] for student, one in taken.items()},
         {student: Person(**one["person"]) for student, one in taken.items()},
         {student: one["group"] for student, one in taken.items()},
@@ -171,6 +177,7 @@ def read(folder):
             for student, marks in given.items()
             for name, one in marks.items()
         },
+        mistakes,
     )
 
 

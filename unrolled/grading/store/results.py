@@ -9,6 +9,7 @@ from pathlib import Path
 
 from unrolled.common.files import write_atomically
 from unrolled.grading.model import Ending, GradingError, Mark, Result
+from unrolled.grading.store import outcomes
 
 TIMES = "times.jsonl"
 RECORD = "record.json"
@@ -24,8 +25,14 @@ def path(folder, student):
 
 
 def save(folder, result, key, stamp=None):
-    """Write a Result: the verdicts in its own file, what was measured as a line of times.jsonl."""
-    plain = asdict(result)
+    """Write a Result: the verdicts in its own file, what was measured as a line of times.jsonl.
+
+    What wrong answers gave is a file beside it, written first.
+    """
+    bare = replace(result, marks=tuple(replace(mark, wrong=None) for mark in result.marks))
+    plain = asdict(bare)
+    for mark in plain["marks"]:
+        del mark["wrong"]
     times = [{name: mark.pop(name) for name in MEASURED} for mark in plain["marks"]]
     line = {"student": result.student, "finished": stamp, "exercises": {}}
     for mark, one in zip(plain["marks"], times, strict=True):
@@ -34,6 +41,7 @@ def save(folder, result, key, stamp=None):
     try:
         with (Path(folder) / TIMES).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+        outcomes.save(target, key, result.marks)
         write(target, {"key": key, "result": plain})
     except OSError as error:
         raise GradingError(f"{target} cannot be written: {error.strerror or error}") from None
@@ -48,10 +56,11 @@ def write(target, value):
 def load(folder, student, key=None):
     """The Result of a student, or None where there is none, or one of something else than `key`."""
     try:
-        found = json.loads(path(folder, student).read_text(encoding="utf-8"))
+        file = path(folder, student)
+        found = json.loads(file.read_text(encoding="utf-8"))
         if key is not None and found["key"] != key:
             return None
-        return _result(found["result"])
+        return _result(found, file)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError):
@@ -63,7 +72,7 @@ def load_all(folder):
     times, found = _times(folder), {}
     for file in sorted((Path(folder) / FOLDER).glob("*.json")):
         try:
-            result = _result(json.loads(file.read_text(encoding="utf-8"))["result"])
+            result = _result(json.loads(file.read_text(encoding="utf-8")), file)
         except (OSError, ValueError, KeyError, TypeError):
             raise GradingError(f"{file} is no result: remove it and grade again") from None
         measured = times.get(result.student, {})
@@ -72,9 +81,13 @@ def load_all(folder):
     return found
 
 
-def _result(plain):
+def _result(found, file):
+    plain, wrong = found["result"], outcomes.load(file, found["key"])
     marks = [
-        Mark(**{**mark, "ending": Ending(mark["ending"]), "says": tuple(mark["says"])})
+        Mark(
+            **{**mark, "ending": Ending(mark["ending"]), "says": tuple(mark["says"])},
+            wrong=wrong.get(mark["exercise"]),
+        )
         for mark in plain["marks"]
     ]
     given = {**plain, "marks": tuple(marks), "notes": tuple(plain["notes"])}

@@ -1,5 +1,6 @@
 """Reports: tables for spreadsheet, Canvas and Moodle, feedback for each student, the class page."""
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,13 +11,14 @@ from unrolled.grading.assign.lab_notebook import lab_notebook
 from unrolled.grading.assign.roles import EXERCISE, role
 from unrolled.grading.intake.system import Returned, all_systems
 from unrolled.grading.model import Ending, GradingError
-from unrolled.grading.store import gradebook, results
+from unrolled.grading.store import gradebook, groups, results
 from unrolled.grading.store.fingerprint import fingerprint
 from unrolled.grading.tell import bounds, rosters, similarity, tables, templating
 
 IMPORTS = {one.target for one in all_systems() if one.target} | {"roster.csv"}
 ARCHIVES = {one.archive for one in all_systems() if one.archive}
 OWN = IMPORTS | ARCHIVES | {"grades.csv", "class.html", "feedback"}
+SIDE_BY_SIDE, MOST_STUDENTS = 3, 10  # codes of one group, and names of its students
 CANVAS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
 MOODLE = [
     *("Identifier", "Full name", "Username", "Grade", "Maximum Grade"),
@@ -222,6 +224,7 @@ def _section(book, mark):
         return None
     exercise = book.lab.exercises[mark.exercise]
     known = {known.name: known.section for known in exercise.misconceptions}
+    known |= {one.name: one.section for one in book.named if one.exercise == mark.exercise}
     return known.get(mark.misconception) or exercise.section
 
 
@@ -275,6 +278,7 @@ def class_page(book, feedback, address=None):
         "class.html.jinja",
         title=_title(book),
         book=book,
+        folder=shlex.quote(str(book.folder)),
         points=sum(book.maxima.values()),
         mean=sum(complete) / len(complete) if complete else None,
         complete=len(complete),
@@ -282,6 +286,8 @@ def class_page(book, feedback, address=None):
         limited=sum(one.sandbox != "bubblewrap" for one in book.results),
         open=_open(book),
         mistakes=mistakes(book),
+        named={(one.exercise, one.name): one.says for one in book.named},
+        unnamed=unnamed(book),
         exercises=[_exercise(book, name) for name in book.assignment.exercises],
         students=[
             (
@@ -310,6 +316,37 @@ def mistakes(book):
     )
     found = [(count, *what) for what, count in counts.items()]
     return sorted(found, key=lambda one: (-one[0], one[2], one[1]))
+
+
+def unnamed(book):
+    """(groups of wrong answers without a name, how many more there are), the largest first.
+
+    A group is (its Group, students, what the verdict says, [(students, code)]): codes that differ
+    stand side by side.
+    """
+    found = groups.groups(book.assignment.lab, book.results)
+    shown = [
+        (
+            one,
+            bounds.few(tuple(one.codes), MOST_STUDENTS),
+            bounds.clipped(one.mark.for_instructor, bounds.LONGEST_CELL),
+            _codes(one),
+        )
+        for one in found[: bounds.MOST]
+    ]
+    return shown, len(found) - len(shown)
+
+
+def _codes(group):
+    """[(who wrote it, code)] of up to three that differ in more than layout, the shortest first."""
+    authors = {}
+    for student, code in group.codes.items():
+        authors.setdefault("".join(code.split()), (code, []))[1].append(student)
+    chosen = sorted(authors.values(), key=lambda one: len(one[0]))[:SIDE_BY_SIDE]
+    return [
+        (", ".join(bounds.few(names, SIDE_BY_SIDE)), bounds.clipped(code, bounds.LONGEST_CELL))
+        for code, names in chosen
+    ]
 
 
 def _open(book):
