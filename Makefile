@@ -26,8 +26,10 @@ serve: ready ## build the site and serve it on http://localhost:8000 (PORT=…)
 lab: ready ## open the labs in JupyterLab
 	@cd labs && ../.venv/bin/jupyter lab
 
-bench: ready ## measure speed against torch
-	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(RUN) pytest -q -n 0 tests/bench_*.py
+bench: ready ## measure speed against torch (CORE=Haswell: with that kernel too; CHECK=1: all peers)
+	@$(AUTHOR) speed $(addprefix --core ,$(CORE))
+	@$(if $(CHECK),env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=1 \
+		OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(RUN) pytest -q -n 0 tests/bench_*.py)
 
 studies: ready ## run the long computations whose results the pages plot (AGAIN=1: all of them)
 	@$(AUTHOR) studies $(if $(AGAIN),--again)
@@ -39,5 +41,5 @@ lock: ready ## compile pyproject.toml to requirements.txt (UPGRADE=1: newest ver
 	@$(AUTHOR) lock $(if $(UPGRADE),--upgrade $(UPGRADE))
 
 clean: ## remove everything that was built, the environment too
-	rm -rf .venv _build .pytest_cache .ruff_cache .hypothesis .benchmarks *.egg-info
+	rm -rf .venv _build .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

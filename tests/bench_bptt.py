@@ -1,11 +1,10 @@
-"""BPTT against torch, and its growth with the length: float32, one thread."""
+"""How the time and the memory of BPTT grow with the length: float32, one thread."""
 
 import tracemalloc
 from statistics import median
 from time import process_time
 
 import numpy as np
-import torch
 
 from unrolled.bptt import rnn_backward, rnn_forward_accumulation
 from unrolled.unfolding import rnn_forward
@@ -20,19 +19,6 @@ def arrays(T, B, D, H, dtype="f4"):
 
 def both_ways(x, W_i, W_h, b, dh):
     return rnn_backward(dh, rnn_forward(x, None, W_i, W_h, b)[1])
-
-
-def test_rnn(ratio):
-    x, W_i, W_h, b, dh = arrays(64, 32, 64, 128)
-    net = torch.nn.RNN(64, 128)
-    inputs, upstream = torch.from_numpy(x).requires_grad_(), torch.from_numpy(dh[1:])
-
-    def torchs():
-        net.zero_grad()
-        inputs.grad = None
-        net(inputs)[0].backward(upstream)
-
-    assert ratio(lambda: both_ways(x, W_i, W_h, b, dh), torchs) <= 0.7
 
 
 def exponent(lengths, values):

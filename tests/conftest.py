@@ -4,8 +4,7 @@ A test with the mark `browser` or `sandbox` is skipped where there is none, and 
 says how many were. With CI=true or EVERYTHING=1 it fails instead.
 """
 
-from statistics import median
-from time import perf_counter
+import os
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from browser import launched
 from hypothesis import settings
 
 from unrolled.authoring import machine
+from unrolled.support import timing
 
 # how long an example takes depends on what else the machine does
 settings.register_profile("book", deadline=None)
@@ -37,6 +37,8 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
+    if item.path.name.startswith("bench_") and "PYTEST_XDIST_WORKER" in os.environ:
+        pytest.skip("beside other tests nothing is timed; `make bench CHECK=1` runs one process")
     for name, why_not in WHY_NOT.items():
         if item.get_closest_marker(name) and (why := why_not()):
             if machine.everything():
@@ -50,26 +52,16 @@ def rng():
 
 
 @pytest.fixture
-def ratio(benchmark, request):
+def ratio(request):
     """ratio(ours, reference): median time of `ours` over that of `reference`, taking turns.
 
     Every ratio is printed at the end of the run.
     """
     torch.set_num_threads(1)
 
-    def measure(ours, reference, rounds=200, warmup=10):
-        times = []
-
-        def before_each_round():
-            start = perf_counter()
-            reference()
-            times.append(perf_counter() - start)
-
-        benchmark.pedantic(ours, setup=before_each_round, rounds=rounds, warmup_rounds=warmup)
-        if benchmark.stats is None:  # pytest-benchmark measures nothing in xdist's workers
-            pytest.skip("under xdist nothing is timed; `make bench` runs one process")
-        found = benchmark.stats.stats.median / median(times[-rounds:])
-        benchmark.extra_info["ratio"] = found
+    def measure(ours, reference, rounds=200):
+        timed = timing.compare({"reference": reference, "ours": ours}, rounds)
+        found = timed.ratio("ours")
         request.config.stash.setdefault(RATIOS, {})[request.node.nodeid] = found
         return found
 

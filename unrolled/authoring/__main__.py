@@ -164,6 +164,24 @@ def studies(root, again):
 
 @main.command()
 @click.option(
+    "--core",
+    "cores",
+    multiple=True,
+    metavar="TYPE",
+    help="Also with the kernel of this core type, such as Haswell.",
+)
+@click.option("--rounds", type=int, default=25, show_default=True, help="Medians of how many.")
+@click.pass_obj
+def speed(root, cores, rounds):
+    """Measure the layers beside their peers, write chapters/speed.csv, and show the table."""
+    from unrolled.authoring import speed as table
+
+    table.measure(cores, rounds, root)
+    table.show(root)
+
+
+@main.command()
+@click.option(
     "--upgrade",
     default="",
     metavar="WHAT",

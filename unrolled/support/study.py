@@ -64,16 +64,23 @@ def write(script, columns):
     columns: {name: values}, all of one length. Raises ValueError when they are not.
     """
     script = Path(script).resolve()
-    lengths = {name: len(values) for name, values in columns.items()}
-    if not lengths or len(set(lengths.values())) != 1 or 0 in lengths.values():
-        raise ValueError(f"columns: values of one length, at least 1, expected, got {lengths}")
     header = {
         "command": f"python chapters/studies/{script.name}",
-        "versions": _versions(),
+        "versions": versions(),
         "machine": machine(),
         "code": digest(script),
     }
-    target = script.with_suffix(".csv")
+    return write_table(script.with_suffix(".csv"), columns, header)
+
+
+def write_table(target, columns, header):
+    """Write columns, {name: values}, under the lines of a header to the path `target`.
+
+    Raises ValueError when the columns are not of one length, at least 1.
+    """
+    lengths = {name: len(values) for name, values in columns.items()}
+    if not lengths or len(set(lengths.values())) != 1 or 0 in lengths.values():
+        raise ValueError(f"columns: values of one length, at least 1, expected, got {lengths}")
     text = io.StringIO(newline="")
     text.writelines(f"# {name}: {value}\n" for name, value in header.items())
     writer = csv.writer(text, lineterminator="\n")
@@ -83,10 +90,11 @@ def write(script, columns):
     return target
 
 
-def read(path):
+def read(path, expected=HEADER):
     """The Result of a study: columns as arrays of int, float or str, and its header.
 
-    Raises FileNotFoundError, or ValueError when the file is not a study's.
+    expected: the names of the lines at its head. Raises FileNotFoundError, or ValueError when
+    the file is not a study's.
     """
     path = Path(path)
     if not path.is_file():
@@ -95,7 +103,7 @@ def read(path):
     while lines and (found := re.fullmatch(r"# (\w+): (.*)", lines[0])):
         header[found[1]] = found[2]
         del lines[0]
-    missing = [name for name in HEADER if name not in header]
+    missing = [name for name in expected if name not in header]
     if missing:
         raise ValueError(f"path: {path.name} has no line '# {missing[0]}: …' at its head")
     names, *rows = [*csv.reader(lines)] or [[]]
@@ -132,8 +140,9 @@ def machine():
     return f"{os.cpu_count()} cores, {model}, {platform.system()}"
 
 
-def _versions():
-    packages = [f"{name} {metadata.version(name)}" for name in VERSIONS]
+def versions(names=VERSIONS):
+    """Python and the packages named, with their versions."""
+    packages = [f"{name} {metadata.version(name)}" for name in names]
     return ", ".join([f"Python {platform.python_version()}", *packages])
 
 

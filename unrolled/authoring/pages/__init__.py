@@ -1,5 +1,6 @@
-"""What the site generates: slide map, errata, glossary, table of functions, course plan, the
-diagram of the chapters, and in each chapter the margin notes that lead back to the slides.
+"""What the site generates: slide map, errata, glossary, tables of functions and of speed, course
+plan, the diagram of the chapters, and in each chapter the margin notes that lead back to the
+slides.
 
 Part of the site's Sphinx extension. All of it is read from data and code at build time, so that
 none of it can drift.
@@ -15,6 +16,7 @@ from unrolled.authoring.pages import (
     plan,
     poster,
     slide_map,
+    speed,
 )
 
 GENERATED = (
@@ -23,11 +25,13 @@ GENERATED = (
     "chapters/errata",
     "chapters/notation",
     "chapters/library",
+    "chapters/speed",
 )
 
 
 def setup(app):
-    for part in (deeper, diagram, generated, glossary, library, links, plan, poster, slide_map):
+    parts = (deeper, diagram, generated, glossary, library, links, plan, poster, slide_map, speed)
+    for part in parts:
         part.setup(app)
     app.connect(
         "env-get-outdated", lambda app, env, *_: [p for p in GENERATED if p in env.all_docs]
