@@ -18,7 +18,7 @@ NAME = re.compile(rf"(?<![\w/.…*-])[\w./-]*\w\.(?:{KINDS})\b(?![\w*])")
 PLACEHOLDER = re.compile(r"NN|NAME|topic")
 OF_USERS = {  # made by users, or by programs they use
     *("week1.yml", "week3.yml", "my_text.txt", "nbgrader_config.py", "filter.txt"),
-    *("submission_metadata.yml", "timestamp.txt"),
+    *("submission_metadata.yml", "timestamp.txt", "mistake.yml"),
 }
 READ = {".md", ".py", ".yml", ".yaml", ".toml", ".css", ".js", ".mplstyle", ".jinja", ".cff", ""}
 DOCUMENTS = (
