@@ -43,8 +43,12 @@ def _folders():
 
 @cache
 def arguments():
-    """bubblewrap's arguments for all that is shown."""
-    command = []
+    """bubblewrap's arguments for all that is shown.
+
+    A prefix below /tmp, where an answer may write, is a file system of its own, and closed.
+    """
+    closed = [path for path in _prefixes(sys.prefix, sys.base_prefix) if inside(path, "/tmp")]
+    command = [word for path in closed for word in ("--tmpfs", path)]
     for path in _folders():
         command += ["--ro-bind", path, path]
     for path in LINKS:
@@ -57,6 +61,7 @@ def arguments():
             command += ["--ro-bind", path, path]
     if os.path.realpath(sys.executable) != sys.executable:
         command += ["--symlink", os.path.realpath(sys.executable), sys.executable]
+    command += [word for path in closed for word in ("--remount-ro", path)]
     return tuple(command)
 
 
