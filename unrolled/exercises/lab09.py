@@ -440,6 +440,8 @@ def _end_backward_cases(rng):
     for T, B, H in [(3, 1, 1), (4, 3, 1), (8, 5, 3), *one_at_a_time(base, B=1, H=1)]:
         lengths = _lengths(rng, B, T)
         lengths[0] = T - 1
+        if T == 8:
+            lengths[1] = 1  # both ends of a sequence of one step are the same place
         cases.append({"ds": numbers(rng, B, 2 * H), "lengths": lengths, "T": T})
     return cases
 
@@ -527,6 +529,7 @@ def _pool_cases(rng):
         lengths = _lengths(rng, B, T)
         y = numbers(rng, T, B, B) - 3.0  # many maxima are below 0
         y[:, 0] = -np.abs(y[:, 0]) - 1.0
+        y[0, 2] = np.abs(y[0, 2]) + 1.0  # a maximum above 0, and not by its absolute value
         lengths[0] = max(1, min(lengths[0], T - 2))
         if T > 4:
             lengths[1] = T - (T < 9)
