@@ -329,6 +329,7 @@ def test_nothing_is_noticed_in_a_solution(lab):
     assert noticed.notices(lab, [cell for cell in made.solution(lab) if cell.exercise]) == ()
 
 
+@pytest.mark.sandbox
 def test_a_notice_is_no_verdict(tmp_path):
     (says,) = [one for one in NOTICED if "conv1d" in one]
     result = one((IMPORTS, Cell(NOTICED[says], "correlate")), tmp_path)

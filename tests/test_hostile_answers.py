@@ -287,6 +287,12 @@ def refused(exercise, answer, how=run):
     return result
 
 
+@pytest.fixture(autouse=True)
+def numpys_own_assertion(monkeypatch):
+    """One answer replaces it, in this process where there is no other: later tests need it."""
+    monkeypatch.setattr(np.testing, "assert_allclose", np.testing.assert_allclose)
+
+
 @pytest.fixture(params=EXERCISES.values(), ids=EXERCISES.keys())
 def exercise(request):
     return request.param

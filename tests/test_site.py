@@ -22,6 +22,7 @@ from unrolled.authoring import book, execute, site, slides
 from unrolled.authoring.notebooks import ROOT
 from unrolled.authoring.pages import facts
 from unrolled.authoring.svg import themed
+from unrolled.common.links import linked
 from unrolled.support.figures import COLOURS
 
 # of Sphinx's extensions, about themselves
@@ -368,7 +369,11 @@ def test_every_notebook_page_offers_its_notebook(learner):
             assert not any(cell.get("outputs") for cell in nb.cells), f"{address} has outputs"
             lab = ROOT / f"{source}.ipynb"
             if lab.exists():
-                assert (here / address).read_bytes() == lab.read_bytes(), "the lab as released"
+                released = nbformat.read(lab, as_version=4)
+                for cell in released.cells:  # no address of the site is known here
+                    if cell.cell_type == "markdown":
+                        cell.source = linked(cell.source, "")
+                assert nb == released, "the lab as released"
     assert offered >= 3
 
 
@@ -586,7 +591,7 @@ def test_the_course_plan_has_a_row_for_each_chapter_with_the_lab_s_points(learne
         spoken = sum(question.points for question in lab.questions.values())
         minutes = f"{chapter.prose_minutes:.0f}, with the code {chapter.minutes:.0f}"
         row = re.escape(f"{chapter.number} {chapter.title} {minutes} lab {chapter.number} ")
-        assert re.search(rf"{row}\d\d–\d\d {points}( \+ {spoken})? ", text), row
+        assert re.search(rf"{row}\d+–\d+ {points}( \+ {spoken})? ", text), row
 
 
 def test_the_dependencies_are_said_in_words_too(learner):

@@ -78,7 +78,9 @@ def configure(app, config):
     config.mathjax_path = f"mathjax/{MATHJAX}"
     options = {
         "enableMenu": False,  # its menu makes each formula a stop of the Tab key
-        "lazyAlwaysTypeset": ".self-check",  # whose script copies formulas as they are shown
+        # whose script copies formulas as they are shown; on a page where nothing is found here the
+        # component fails, hence the head, which holds no formula
+        "lazyAlwaysTypeset": ["head", ".self-check"],
     }
     config.mathjax3_config = {
         # formulas when they come near the view: a page of 300 took seconds of a phone at once
