@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from unrolled.exercises import Exercise, Misconception, Source, judge, load, names, run
 from unrolled.exercises.comparing import arranged
 from unrolled.exercises.diagnosis import Diagnosis, Kind, diagnose, variants
+from unrolled.exercises.diagnosis.worlds import World
 from unrolled.exercises.plain import plain
 
 EXERCISES = {
@@ -382,3 +383,16 @@ def test_a_factor_is_read_off_whatever_it_is(seed, factor, sign):
     got = [(factor * dx, db) for dx, db in right]
     says = diagnose(exercise, cases, got, right).says
     assert says == f"`db` is right. In `dx`: every number is {factor:.4g} times the expected one."
+
+
+TABLE = {}
+
+
+def writes_into_a_table(x):
+    TABLE["x"] = x
+    return len(TABLE)
+
+
+def test_a_program_in_its_world_writes_into_no_table_of_ours():
+    assert World(writes_into_a_table).call([np.ones(2)]) == 1
+    assert TABLE == {}

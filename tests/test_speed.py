@@ -147,6 +147,7 @@ def test_the_page_shows_a_table_for_each_kernel(tmp_path):
     settings = {
         "extensions": ["myst_parser", "unrolled.authoring.pages.speed"],
         "master_doc": "chapters/speed",
+        "source_suffix": {".md": "markdown"},  # the default is one dict for a whole process
         "myst_enable_extensions": ["dollarmath"],
     }
     app = Sphinx(source, None, out, tmp_path / "trees", "html", settings, status=None, warning=None)

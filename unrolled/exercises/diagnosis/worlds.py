@@ -95,7 +95,13 @@ class World:
         """The copy of a module's namespace in which the copies of its functions live."""
         key = id(function.__globals__)
         if key not in self._globals:
-            space = {**function.__globals__, "np": np, "sigmoid": sigmoid}
+            space = {  # an altered program may write into a table
+                name: value.copy() if isinstance(value, (dict, list, set)) else value
+                for name, value in function.__globals__.items()
+                if name != "__builtins__"
+            }
+            space |= {"__builtins__": function.__globals__["__builtins__"]}
+            space |= {"np": np, "sigmoid": sigmoid}
             space |= {NOTE: self._note, ROUND: self._round}
             self._globals[key] = space
         return self._globals[key]

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import threading
 import time
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -24,6 +25,10 @@ from unrolled.support.progress import Progress
 
 POLICIES = ("due", "extensions", "handed_in", "groups")
 FORMAT = 1  # of what is stored; another one is graded again
+
+
+# Python 3.11 loses count when two threads make syntax trees at once; a Dask worker may have several
+SYNTAX = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -202,7 +207,9 @@ def examine(job, submission: Submission):
                 made = replace(made, wrong=wrong)
             marks.append(made)
     made = _result(submission, marks)
-    told = (*made.notes_for_instructor, *notices(assignment.lab, submission.cells))
+    with SYNTAX:
+        noticed = notices(assignment.lab, submission.cells)
+    told = (*made.notes_for_instructor, *noticed)
     return replace(made, notes_for_instructor=told)
 
 
@@ -262,7 +269,8 @@ def _judged(exercise, assignment, cases, outcome, lines):
     """(the Mark at one seed, for each case whether it is right, where that is asked for)."""
     points = assignment.exercises[exercise.name]
     try:
-        made = mark(exercise, points, cases, outcome, lines)
+        with SYNTAX:
+            made = mark(exercise, points, cases, outcome, lines)
         return made, partly.right(exercise, cases, outcome) if assignment.partial else []
     except Exception as error:  # a fault of ours is no zero of theirs
         says = "Judging it failed, and a person has to look."
