@@ -57,9 +57,14 @@ LOOK = """() => {
       .map((e) => e.outerHTML.slice(0, 100)),
     folds: all("main details").length,
     unreachable: all("main details:not([hidden])").filter((e) => {
+      const around = [];  // a block in a closed one is reached when that is opened
+      for (let p = e; (p = p.parentElement?.closest("details:not([open])")); ) around.push(p);
+      around.forEach((p) => (p.open = true));
       const summary = e.querySelector(":scope > summary");
       summary?.focus();
-      return !summary || document.activeElement !== summary;
+      const reached = summary && document.activeElement === summary;
+      around.forEach((p) => (p.open = false));
+      return !reached;
     }).map((e) => e.outerHTML.slice(0, 100)),
   };
 }"""
