@@ -1,5 +1,7 @@
 """The diagnosis engine: what it says of wrong answers, and that it never misleads or fails."""
 
+import re
+import sys
 from collections import namedtuple
 from importlib import import_module
 
@@ -396,3 +398,28 @@ def writes_into_a_table(x):
 def test_a_program_in_its_world_writes_into_no_table_of_ours():
     assert World(writes_into_a_table).call([np.ones(2)]) == 1
     assert TABLE == {}
+
+
+def package_state():
+    """What the modules with the programs hold besides functions."""
+    return {
+        (name, key): repr(value)
+        for name, module in sys.modules.items()
+        if re.fullmatch(r"unrolled\.\w+|unrolled\.exercises\.(diagnosis\.programs\.)?lab\d+", name)
+        for key, value in vars(module).items()
+        if isinstance(value, (dict, list, set, np.ndarray)) and not key.startswith("__")
+    }
+
+
+@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=[name for _, name in EXERCISES])
+def test_altered_programs_leave_the_package_and_the_cases_as_they_were(exercise):
+    cases, untouched = exercise.draw(0), exercise.draw(0)
+    before = package_state()
+    right = [plain(exercise.reference.function(*case.values())) for case in cases]
+    with np.errstate(all="ignore"):
+        known = variants.table(exercise, cases, right)
+        for world, variant in known.variants:
+            known.result(world, variant, known.probe)
+    assert package_state() == before
+    assert repr(cases) == repr(untouched)
+    assert repr(known.cases) == repr(tuple(untouched))

@@ -35,7 +35,7 @@ class World:
     """
 
     def __init__(self, program, alter_all=False):
-        self._copies, self._globals, self.functions = {}, {}, []
+        self._copies, self._made, self._globals, self.functions = {}, set(), {}, []
         self._rounds, self._notes = 0, {}
         self._home = program.__module__
         self._alter_all = alter_all
@@ -61,17 +61,18 @@ class World:
             self.call(arguments)
         return self._notes
 
-    def _copy(self, function):
+    def _copy(self, function, alterable=True):
         if function in self._copies:
             return self._copies[function]
         code = function.__code__
         cells = tuple(CellType() for _ in code.co_freevars)
         copy = FunctionType(code, self._space(function), function.__name__, None, cells)
         self._copies[function] = copy
+        self._made.add(copy)
         for name in _names(code):
             value = function.__globals__.get(name)
             if _ours(value):
-                copy.__globals__[name] = self._copy(value)
+                copy.__globals__[name] = self._copy(value, alterable)
         for cell, source in zip(cells, function.__closure__ or (), strict=True):
             with contextlib.suppress(ValueError):  # an empty cell stays empty
                 cell.cell_contents = self._mapped(source.cell_contents)
@@ -79,10 +80,16 @@ class World:
         copy.__kwdefaults__ = {
             name: self._mapped(value) for name, value in (function.__kwdefaults__ or {}).items()
         }
-        tree = definition(function)
+        tree = definition(function) if alterable else None
         if tree is not None and (self._alter_all or function.__module__ == self._home):
-            self.functions.append(Member(copy, tree, function is not self._first))
+            self.functions.append(Member(copy, tree, function is not self._first, self._bring))
         return copy
+
+    def _bring(self, code, space):
+        """Copies of what an altered code calls besides, so that it calls nothing of ours."""
+        for name in _names(code):
+            if _ours(space.get(name)) and space[name] not in self._made:
+                space[name] = self._copy(space[name], alterable=False)
 
     @property
     def _first(self):
@@ -125,10 +132,12 @@ class Member:
     """A copied function and its syntax tree.
 
     helper: whether it is called by the program, and is not the program itself
+    bring: called with a code and its namespace before the code runs there
     """
 
-    def __init__(self, function, tree, helper):
+    def __init__(self, function, tree, helper, bring):
         self.function, self.tree, self.helper = function, tree, helper
+        self._bring = bring
         self.name = function.__name__
         for node in ast.walk(tree):
             if isinstance(node, ast.While):
@@ -143,6 +152,7 @@ class Member:
         try:
             with contextlib.suppress(ValueError):  # other free variables: it stays as it was
                 self.function.__code__ = code or self._plain
+                self._bring(self.function.__code__, self.function.__globals__)
             yield
         finally:
             self.function.__code__ = self._plain
