@@ -119,7 +119,7 @@ def scored(scores, target, weight=None, ignore_index=-100, reduction="mean", **o
     """Cross-entropy of scores (B, classes, …), by the function nearest to it. Out, back."""
     z, ignored = _classes_last(scores), target == ignore_index
     plain = weight is None and not ignored.any() and not options
-    if plain and reduction == "mean" and z.ndim == 2:
+    if plain and reduction == "sum" and z.ndim == 2:
         out, cache = pooling.softmax_loss(z, target)
         return out, lambda dout: pooling.softmax_loss_backward(dout, cache)
     if plain and reduction == "sum":

@@ -268,7 +268,7 @@ def test_textcnn(rng, groups, windows, lengths):
     def torchs(*tensors):
         dropped = torch.from_numpy(drop)
         scores = torch_textcnn(ids, dict(zip(p, tensors, strict=True)), groups, dropped)
-        return scores, F.cross_entropy(scores, torch.from_numpy(labels))
+        return scores, F.cross_entropy(scores, torch.from_numpy(labels), reduction="sum")
 
     verify.against_torch(ours, backward, torchs, p, rng)
     verify.against_differences(ours, backward, p, rng, tolerance=1e-6)
@@ -376,7 +376,7 @@ def test_softmax_loss(rng, B, classes):
     given_ = {"scores": 5 * rng.standard_normal((B, classes))}
 
     def by_torch(scores, labels):
-        return F.cross_entropy(scores, torch.from_numpy(labels))
+        return F.cross_entropy(scores, torch.from_numpy(labels), reduction="sum")
 
     functions = pooling.softmax_loss, pooling.softmax_loss_backward
     verify.against_torch(*functions, by_torch, given_, rng, labels=labels)

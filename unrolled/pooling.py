@@ -281,25 +281,25 @@ def textcnn(ids, p, groups=1, drop=None):
     for i in "123":
         c, conv_cache = conv1d(x, p[f"w{i}"], p[f"b{i}"], groups=groups)
         last = p[f"w{i}"].shape[2] - 1
-        u, pool_cache = max_over_time(c, mask[:, last:])  # (B, K_i)
-        pooled.append(u)
+        a, pool_cache = max_over_time(c, mask[:, last:])  # (B, K_i)
+        pooled.append(a)
         caches.append((conv_cache, pool_cache))
-    z = np.tanh(np.concatenate(pooled, axis=1))  # (B, K_1+K_2+K_3)
-    kept = z if drop is None else z * drop
-    return kept @ p["W_o"].T + p["b_o"], (ids, p, z, kept, drop, caches)
+    h = np.tanh(np.concatenate(pooled, axis=1))  # (B, K_1+K_2+K_3)
+    kept = h if drop is None else h * drop
+    return kept @ p["W_o"].T + p["b_o"], (ids, p, h, kept, drop, caches)
 
 
 def textcnn_backward(dscores, cache):
     """Gradients of `textcnn`, a dict with the names of p. dscores: (B, classes)."""
-    ids, p, z, kept, drop, caches = cache
-    dscores = floats_like("dscores", dscores, (len(z), len(p["b_o"])), z.dtype)
+    ids, p, h, kept, drop, caches = cache
+    dscores = floats_like("dscores", dscores, (len(h), len(p["b_o"])), h.dtype)
     dp = {"E": np.zeros(p["E"].shape, dscores.dtype)}
-    dz = (dscores @ p["W_o"]) * (1.0 if drop is None else drop)
-    du = dz * (1 - z**2)  # (B, K_1+K_2+K_3)
+    dh = (dscores @ p["W_o"]) * (1.0 if drop is None else drop)
+    da = dh * (1 - h**2)  # (B, K_1+K_2+K_3)
     dx, start = 0.0, 0
     for i, (conv_cache, pool_cache) in zip("123", caches):
         K = len(p[f"b{i}"])
-        dc = max_over_time_backward(du[:, start : start + K], pool_cache)
+        dc = max_over_time_backward(da[:, start : start + K], pool_cache)
         dx_i, dp[f"w{i}"], dp[f"b{i}"] = conv1d_backward(dc, conv_cache)
         dx, start = dx + dx_i, start + K
     np.add.at(dp["E"], ids, dx.swapaxes(1, 2))
@@ -307,7 +307,7 @@ def textcnn_backward(dscores, cache):
 
 
 def softmax_loss(scores, labels):
-    """Mean of -log P(label) over the batch, P the softmax of the scores.
+    """Sum of -log P(label) over the batch, P the softmax of the scores.
 
     scores: (B, classes); labels: (B,), integers. Returns the loss, and a cache. Raises
     ValueError when a label is no class.
@@ -318,15 +318,15 @@ def softmax_loss(scores, labels):
     check_shape("labels", labels, scores.shape[:1], "one class for each row of scores")
     shifted = scores - scores.max(axis=1, keepdims=True)
     log_P = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return -log_P[np.arange(len(labels)), labels].mean(), (log_P, labels)
+    return -log_P[np.arange(len(labels)), labels].sum(), (log_P, labels)
 
 
 def softmax_loss_backward(dloss, cache):
-    """Gradient of `softmax_loss`: dscores = (P - onehot) dloss / B."""
+    """Gradient of `softmax_loss`: dscores = (P - onehot) dloss."""
     (log_P, labels), dloss = cache, one_number("dloss", dloss)
     dscores = np.exp(log_P)
     dscores[np.arange(len(labels)), labels] -= 1
-    return dscores * (dloss / len(labels))
+    return dscores * dloss
 
 
 def textcnn_parameters(V, classes, rng, D=32, K=96, windows=(2, 3, 4), groups=1):

@@ -31,9 +31,9 @@ def train_epoch(network, p, memory, x, labels, batches, rate):
     for batch in batches:
         scores, cache = forward(x[batch], p)
         loss, loss_cache = softmax_loss(scores, labels[batch])
-        dp = backward(softmax_loss_backward(1.0, loss_cache), cache)
+        dp = backward(softmax_loss_backward(1 / len(batch), loss_cache), cache)
         adam_step(p, dp, memory, rate)
-        losses.append(loss)
+        losses.append(loss / len(batch))
     return float(np.mean(losses))
 
 
