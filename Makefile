@@ -31,8 +31,8 @@ bench: ready ## measure speed against torch (CORE=Haswell: with that kernel too;
 	@$(if $(CHECK),env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=1 \
 		OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(RUN) pytest -q -n 0 tests/bench_*.py)
 
-studies: ready ## run the long computations whose results the pages plot (AGAIN=1: all of them)
-	@$(AUTHOR) studies $(if $(AGAIN),--again)
+studies: ready ## run the long computations that pages plot (NAMES=depth, AGAIN=1, PROCESSES=1)
+	@$(AUTHOR) studies $(NAMES) $(if $(AGAIN),--again) $(addprefix --processes ,$(PROCESSES))
 
 sync: ready ## regenerate the package from the chapters, and the labs from the solutions
 	@$(AUTHOR) sync

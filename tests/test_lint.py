@@ -280,6 +280,36 @@ BREACHES = {  # what is replaced, by what, the text on the line named, what is s
         "Twice 3",
         "self-check: a question without answers; give it `choices:` or a `number:`",
     ),
+    "compares without a study": (
+        "We draw the line.",
+        "Ours reaches 4.2.\n\nThe doubled line beats the plain one by 3.",
+        "beats the plain",
+        "finding: “beats”, with numbers, and nothing says where it is from; write […]{.finding",
+    ),
+    "compares in a caption": (
+        "The slope is two, and nothing else.",
+        "With 5 seeds two is better than one.",
+        None,
+        "finding: “better than”",
+    ),
+    "no such study": (
+        "We draw the line.",
+        '[It beats the plain one by 3.]{.finding study="lines"}',
+        "beats the plain",
+        "finding: no study lines; a result chapters/studies/lines.csv expected",
+    ),
+    "three seeds": (
+        "We draw the line.",
+        '[It beats the plain one by 3.]{.finding seeds="3"}',
+        "beats the plain",
+        "finding: 3 seeds; at least 5 expected, or a study",
+    ),
+    "finding from nowhere": (
+        "We draw the line.",
+        "[It is the best of 3.]{.finding}",
+        "the best",
+        "finding: a finding without a source",
+    ),
     "no summary": (SUMMARY, "", None, "anatomy: no section `## Summary`; add it"),
     "more after the summary": (
         SUMMARY,
@@ -317,6 +347,13 @@ FINE = {
     "image with alt": text("![A black cat](cat.svg) or <img src='a.svg' alt='A cat'>"),
     "link": text("[A page](https://example.org/cat.png)."),
     "testing": text(SAID) + code("np.testing.assert_allclose(x, x)"),
+    "findings": text(
+        '[It beats two.]{.finding seeds="5"} [It beats two.]{.finding exact="a proof"}'
+    ),
+    "no finding": text(
+        "Slide 3 is hard to beat. That is better than nothing.\n\n### It beats 3\n\n"
+        "Two networks are ahead of a third {cite}`someone`."
+    ),
     "magic": text(SAID) + code("%timeit x"),
     "helper with its backward": text(SAID)
     + export("def _twice(x):\n    return 2 * x\n\ndef _twice_backward(dx):\n    return 2 * dx"),
@@ -328,6 +365,15 @@ def test_no_breach(book, case):
     book.write("chapters/01_a.md", GOOD.replace(SUMMARY, FINE[case] + SUMMARY))
     result = book.press("lint")
     assert result.exit_code == 0, result.stderr
+
+
+def test_a_finding_names_a_study_that_has_a_result(book):
+    said = text('[The line beats the curve by {glue:text}`gap`.]{.finding study="lines"}')
+    book.write("chapters/01_a.md", GOOD.replace(SUMMARY, said + SUMMARY))
+    assert "no study lines" in book.refused("lint")
+    (book.root / "chapters/studies").mkdir()
+    book.write("chapters/studies/lines.csv", "")
+    assert book.press("lint").exit_code == 0
 
 
 def test_an_empty_chapter(book):

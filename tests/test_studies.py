@@ -6,12 +6,18 @@ import re
 import subprocess
 import sys
 
+import click
 import numpy as np
 import pytest
 
 from unrolled.authoring import notebooks, studies
+from unrolled.common import definitions
 from unrolled.support import study
 
+BEFORE = {  # studies whose result is older than the protocol
+    *("adding", "bidirectional", "budget", "depth", "lenet5", "lstm_language", "recall"),
+    *("textcnn", "truncation"),
+}
 SCRIPTS = studies.scripts(notebooks.ROOT)
 
 
@@ -100,12 +106,189 @@ def test_a_failing_study_is_reported_and_the_others_run(script, capfd):
     (script.parent / "broken.py").write_text("raise SystemExit(3)\n")
     assert studies.run(script.parents[2]) == 1
     assert script.with_suffix(".csv").is_file()
-    assert "broken failed; its result is left as it was" in capfd.readouterr().out
+    assert "broken failed: exit code 3" in capfd.readouterr().out
+
+
+PLAN = """
+STUDY = study.Study(
+    rule="The rival with the least mean error on the test part.",
+    columns=("rival", "rate", "seed", "validation", "test"),
+    settings=("rival",),
+    seeds=range(5),
+    reported=("test",),
+    tuned=("rate",),
+    chosen_by="validation",
+    parts="validation, test",
+)
+
+
+def run(rival, rate, seed):
+    with (Path(__file__).parent / "runs.txt").open("a") as file:
+        file.write("run\\n")
+    error = (rate - BEST[rival]) ** 2 + 0.01 * seed
+    return rival, rate, seed, error, error + 1
+
+
+def best(result):
+    return [(rival, rate, s) for rival, rate in result.chosen() for s in range(5)]
+
+
+if __name__ == "__main__":
+    runs = [(rival, rate, s) for rival in BEST for rate in RATES for s in range(2)]
+    STUDY.run(__file__, run, runs, best)
+"""
+
+
+@pytest.fixture
+def rivals(tmp_path):
+    """A study of two rivals whose rate is tuned, in a tree of its own."""
+    path = tmp_path / studies.FOLDER / "rivals.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        '"""Which rival wins?"""\n'
+        "from pathlib import Path\n"
+        "from unrolled.support import study\n"
+        "BEST = {'a': 0.2, 'b': 0.3}\nRATES = (0.1, 0.2, 0.3, 0.4)\n" + PLAN
+    )
+    return path
+
+
+def runs(path):
+    """How many runs there have been."""
+    return len((path.parent / "runs.txt").read_text().splitlines())
+
+
+def test_a_study_tells_its_protocol_and_its_winners(rivals):
+    assert studies.run(rivals.parents[2], processes=1) == 0
+    result = study.read(rivals.with_suffix(".csv"))
+    assert result.header["question"] == "Which rival wins?"
+    assert result.header["seeds"] == [0, 1, 2, 3, 4]
+    assert result.header["tuned"] == ["rate"]
+    assert result.chosen() == [("a", 0.2), ("b", 0.3)]
+    found = result.winners().summary("test", rival="a")
+    np.testing.assert_allclose(found, (1.02, 1.0, 1.04, 0.0158114, 5), rtol=1e-5)
+    with pytest.raises(ValueError, match="where: one row for each seed expected, got 10"):
+        result.winners().summary("test")
+    assert runs(rivals) == 2 * 4 * 2 + 2 * 3  # the chosen have run with two seeds already
+    assert not study.part(rivals).exists()
+
+
+def test_an_interrupted_study_loses_one_run(rivals):
+    root, code = rivals.parents[2], rivals.read_text()
+    waits = "    rival == 'b' and Path(__file__).with_name('ready').stat()\n    error ="
+    rivals.write_text(code.replace("    error =", waits))
+    assert studies.run(root, processes=1) == 1
+    assert not rivals.with_suffix(".csv").exists()
+    assert studies.stale(rivals) == "it was interrupted"
+    assert studies.run(root, processes=1) == 1
+    assert runs(rivals) == 8 + 2  # what had ended is not repeated
+    with study.part(rivals).open("a") as file:
+        file.write('[["b", 0.1')  # the machine stopped while a row was written
+    rivals.with_name("ready").touch()
+    assert studies.run(root, processes=1) == 0
+    assert runs(rivals) == 10 + 8 + 6
+
+
+def test_more_seeds_or_values_are_computed_alone(rivals):
+    root, code = rivals.parents[2], rivals.read_text()
+    assert studies.run(root, processes=1) == 0
+    rivals.write_text(code.replace("0.4)", "0.4, 0.5)"))
+    assert studies.stale(rivals) == "its code changed"
+    assert studies.run(root, processes=1) == 0
+    assert runs(rivals) == 22 + 2 * 2
+    rivals.write_text(rivals.read_text().replace("Which rival wins?", "Which of the two wins?"))
+    assert studies.stale(rivals) == "its question was reworded"
+    assert studies.run(root, names=["rivals"], processes=1) == 0
+    assert studies.stale(rivals) == ""
+    assert runs(rivals) == 26
+    assert studies.run(root, again=True, processes=1) == 0
+    assert runs(rivals) == 2 * 26
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("(0.1, 0.2, 0.3, 0.4)", "(0.2, 0.3, 0.4)", "a: rate 0.2 lies on the edge of its grid"),
+        ("for s in range(5)]", "for s in range(3)]", "a: 3 seeds, at least 5 expected"),
+        ('chosen_by="validation"', 'chosen_by="test"', "tuned and reported on the same part"),
+        (
+            'parts="validation, test"',
+            'parts=""',
+            "or nothing says which parts",
+        ),
+    ],
+)
+def test_what_breaks_the_protocol_is_refused(rivals, capfd, old, new, said):
+    assert old in rivals.read_text()
+    rivals.write_text(rivals.read_text().replace(old, new))
+    assert studies.run(rivals.parents[2], processes=1) == 1
+    assert said in capfd.readouterr().out.replace("\n", " ")
+    with pytest.raises(ValueError, match=said):
+        study.read(rivals.with_suffix(".csv"))
+
+
+def test_an_edge_may_have_a_reason(rivals):
+    code = rivals.read_text().replace("(0.1, 0.2, 0.3, 0.4)", "(0.2, 0.3, 0.4)")
+    rivals.write_text(code.replace("    parts=", "    edge={'rate': 'less is zero'},\n    parts="))
+    assert studies.run(rivals.parents[2], processes=1) == 0
+    assert study.read(rivals.with_suffix(".csv")).header["edge"] == ["rate"]
+
+
+def test_no_study_of_that_name(rivals):
+    with pytest.raises(click.ClickException, match="no study depth; there are rivals"):
+        studies.run(rivals.parents[2], names=["depth"])
+
+
+MODULES = {
+    "unrolled/__init__.py": "",
+    "unrolled/room/__init__.py": "",
+    "unrolled/room/used.py": (
+        '"""Words."""\nimport numpy as np\nfrom unrolled.room import other\n'
+        "SIZE = 3\n\ndef f(x):\n    '''Words.'''\n    return other.g(x) + SIZE\n\n"
+        "def h(x):\n    return x\n\ndef table():\n    return 'table.csv'\n"
+    ),
+    "unrolled/room/other.py": "def g(x):\n    return 2 * x\n\ndef k(x):\n    return x\n",
+    "unrolled/room/table.csv": "1,2\n",
+    "study.py": (
+        "from unrolled.room.used import f, table\n\ndef run(x):\n    return f(x), table()\n\n"
+        "if __name__ == '__main__':\n    print(run(1))\n"
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "changes"),
+    [
+        ("unrolled/room/used.py", "Words", "Other words", False),
+        ("unrolled/room/used.py", "    return x", "    return -x", False),  # h, never reached
+        ("unrolled/room/other.py", "    return x", "    return -x", False),
+        ("unrolled/room/used.py", "SIZE = 3", "SIZE = 4", True),
+        ("unrolled/room/used.py", "import numpy as np", "import os", False),
+        ("unrolled/room/used.py", "SIZE = 3", "SIZE = 3\nprint()", True),
+        ("unrolled/room/other.py", "2 * x", "3 * x  # thrice", True),
+        ("unrolled/room/table.csv", "1,2", "1,3", True),
+        ("study.py", "run(1)", "run(2)", True),
+    ],
+)
+def test_the_digest_is_of_what_is_reached(tmp_path, name, old, new, changes):
+    for file, text in MODULES.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(text)
+    before = definitions.digest(tmp_path / "study.py", tmp_path)
+    alone = definitions.digest(tmp_path / "study.py", tmp_path, name="run")
+    assert old in MODULES[name]
+    (tmp_path / name).write_text(MODULES[name].replace(old, new, 1))
+    assert (definitions.digest(tmp_path / "study.py", tmp_path) != before) == changes
+    after = definitions.digest(tmp_path / "study.py", tmp_path, name="run")
+    assert (after != alone) == (changes and name != "study.py")
 
 
 def test_a_change_of_the_package_is_seen(script):
     alone = study.digest(script)
-    script.write_text("from unrolled import convolution\n" + script.read_text())
+    code = script.read_text().replace("def square", "from unrolled import bptt\n\ndef square")
+    script.write_text(code)
+    assert study.digest(script) == alone  # it is imported, and nothing of it is used
+    script.write_text(code.replace("x * x", "bptt.rnn_backward(x, x)"))
     assert study.digest(script) != alone
 
 
@@ -123,6 +306,14 @@ def test_every_study_has_a_result_that_names_no_place_or_person(path):
     assert not re.search(r"(^|\s)/", head)
     for word in (platform.node(), getpass.getuser()):
         assert not re.search(rf"\b{re.escape(word)}\b", head)
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in SCRIPTS if path.stem not in BEFORE], ids=lambda path: path.stem
+)
+def test_every_study_keeps_the_protocol_and_is_that_of_its_code(path):
+    assert studies.stale(path) == ""
+    assert "rule" in study.read(path.with_suffix(".csv")).header
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)

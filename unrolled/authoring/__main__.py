@@ -153,13 +153,15 @@ def test(root, again):
 
 
 @main.command()
+@click.argument("names", nargs=-1)
 @click.option("--again", is_flag=True, help="Also those whose result is up to date.")
+@click.option("--processes", type=click.IntRange(1), help="Runs at a time; one a core without it.")
 @click.pass_obj
-def studies(root, again):
-    """Run the long computations whose results the pages plot."""
+def studies(root, names, again, processes):
+    """Run the long computations whose results the pages plot: all that are stale, or NAMES."""
     from unrolled.authoring import studies as long
 
-    sys.exit(long.run(root, again))
+    sys.exit(long.run(root, again, names, processes))
 
 
 @main.command()

@@ -6,18 +6,27 @@ rule, what is wrong, and what to do.
 
 import ast
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from unrolled.authoring import notebooks, self_check
 from unrolled.authoring.markup import VERBATIM, Block, blocks
 from unrolled.authoring.notebooks import ROOT, Cell
+from unrolled.support.study import FEWEST_SEEDS
 
 CODE_LINES = 30
 CODE_WIDTH = 88  # characters, what a page shows at its usual width without scrolling
 FEWEST_WORDS = 3  # of a paragraph that counts as a sentence
 ALT_LENGTH = 20
 EXERCISES = range(2, 5)
+NOT_TOLD = {"exercise", "exercise-start", "solution", "solution-start"}  # what is asked, not told
+COMPARES = re.compile(
+    r"(?<!to )\b(beats?|beaten|outperform(s|ed)?|(better|worse) than|wins (against|over)|loses? to"
+    r"|level with|ahead of)\b",
+    re.IGNORECASE,
+)
+CITED = "[]"  # where a sentence cites: it reports what others have found
+NUMBER = re.compile(r"\d|\b(two|three|four|five|six|seven|eight|nine|ten|every|each|all|none)\b")
 PLAN = re.compile(r"Plan (\d+) to (\d+) minutes")
 HIDDEN = {"remove-cell", "remove-input"}  # tags of code that the page does not show
 DRAWING = {"plt", "figures"}  # modules whose calls make a figure ...
@@ -51,6 +60,7 @@ def chapter_findings(chapter):
         *gradient_findings(chapter, trees),
         *text_findings(chapter),
         *self_check_findings(chapter),
+        *comparison_findings(chapter),
     ]
     return sorted(found, key=lambda error: error.line) + anatomy_findings(chapter, trees)
 
@@ -189,6 +199,75 @@ def self_check_findings(chapter):
                 except self_check.Fault as fault:
                     place = (cell, block.line + fault.line)
                     yield chapter.error(f"self-check: {fault.message}", *place)
+
+
+def comparison_findings(chapter):
+    """A sentence that says which of two does better, with numbers, says where it is from.
+
+    `[…]{.finding study="depth"}` names a study that has a result; `seeds="5"`, how many seeds the
+    page itself trains with; `exact="…"`, why nothing depends on chance.
+    """
+    for cell in chapter.cells:
+        options = cell.metadata.get("mystnb") if cell.kind == "code" else None
+        figure = options.get("figure") if isinstance(options, dict) else None
+        caption = figure.get("caption") if isinstance(figure, dict) else None
+        text = replace(cell, source=str(caption or "")) if cell.kind == "code" else cell
+        heading = False
+        for block in blocks(text):
+            if block.token.type == "heading_open":
+                heading = True
+            elif block.token.type == "inline":
+                if not heading and not NOT_TOLD & {*block.inside}:
+                    line = block.line if text is cell else 1
+                    for fault in _comparison_faults(chapter, block.token.children):
+                        yield chapter.error(f"finding: {fault}", cell, line)
+                heading = False
+
+
+def _comparison_faults(chapter, tokens):
+    """What is wrong with the findings of a paragraph, tagged or not."""
+    outside, spans = [], []
+    for token in tokens:
+        if token.type == "span_open":
+            tagged = "finding" in str(token.attrs.get("class", "")).split()
+            spans.append(tagged)
+            if tagged:
+                yield from _source_faults(chapter, token.attrs)
+        elif token.type == "span_close":
+            spans.pop()
+        elif not any(spans):
+            outside.append(_said(token))
+    for sentence in re.split(r"(?<=[.!?])\s+", "".join(outside)):
+        found = COMPARES.search(sentence)
+        if found and NUMBER.search(sentence) and CITED not in sentence:
+            yield (
+                f"“{found[0]}”, with numbers, and nothing says where it is from; write "
+                '[…]{.finding study="name"}'
+            )
+
+
+def _source_faults(chapter, attributes):
+    """What is wrong with where a tagged sentence says that it is from."""
+    study, seeds = attributes.get("study"), str(attributes.get("seeds", ""))
+    if study is not None:
+        for name in str(study).split():
+            if not (chapter.path.parent / "studies" / f"{name}.csv").is_file():
+                yield f"no study {name}; a result chapters/studies/{name}.csv expected"
+    elif seeds:
+        if not seeds.isdecimal() or int(seeds) < FEWEST_SEEDS:
+            yield f"{seeds} seeds; at least {FEWEST_SEEDS} expected, or a study"
+    elif not attributes.get("exact"):
+        yield 'a finding without a source; give it study="name", seeds="5" or exact="why"'
+
+
+def _said(token):
+    """A piece of a sentence: words as they are, a number of the page as a digit."""
+    if token.type == "myst_role":
+        name = token.meta["name"]
+        return " 0 " if name.startswith("glue") else CITED if name.startswith("cite") else " … "
+    if token.type in ("softbreak", "hardbreak"):
+        return " "
+    return token.content if token.type == "text" else ""
 
 
 def plain_text_findings(solution):

@@ -11,7 +11,8 @@ from myst_parser.parsers.options import TokenizeError, options_to_items
 
 VERBATIM = {"code", "code-block", "math", "raw", "literalinclude", "bibliography", "self-check"}
 PARSER = create_md_parser(
-    MdParserConfig(enable_extensions={"dollarmath", "amsmath", "colon_fence"}), RendererHTML
+    MdParserConfig(enable_extensions={"amsmath", "attrs_inline", "colon_fence", "dollarmath"}),
+    RendererHTML,
 )
 
 
