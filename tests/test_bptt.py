@@ -293,6 +293,10 @@ def test_a_text_is_split_and_encoded():
     assert training.max() < len(vocabulary)
     assert held_out.size < training.size
     assert "word 1" in vocabulary.decode(held_out)
+    vocabulary, less, validation, again = experiments.documentation(text, "character", True)
+    assert less.size + validation.size == training.size
+    assert again.size == held_out.size
+    assert len(experiments.documentation("x. " + "a b " * 5 + "c. d.", "word")[0]) == 3 + 2
 
 
 # --------------------------------------------------------------------------- bad arguments

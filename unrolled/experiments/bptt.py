@@ -13,16 +13,19 @@ from unrolled.language_models import Vocabulary, perplexity, split_sentences, wi
 __all__ = ["descend", "documentation", "held_out_perplexity", "initial_parameters", "window_loss"]
 
 
-def documentation(text, level):
-    """(vocabulary, training tokens, held-out tokens) of a text, as in chapter 4."""
-    sentences = split_sentences(text)
-    training = [line for n, line in enumerate(sentences) if n % 10]
-    vocabulary = Vocabulary(training, level, least=4 if level == "word" else 2)
-    tokens = [
-        np.concatenate([vocabulary.encode(sentence) for sentence in part])
-        for part in (training, sentences[::10])
-    ]
-    return vocabulary, *tokens
+def documentation(text, level, validate=False):
+    """(vocabulary, training tokens, held-out tokens) of a text, as in chapter 4.
+
+    validate: take another tenth of the sentences out of the training text, to choose
+    by: (vocabulary, training, validation, held out), each but the first of tokens.
+    """
+    sentences, apart = split_sentences(text), (5, 0) if validate else (0,)
+    training = [line for n, line in enumerate(sentences) if n % 10 not in apart]
+    vocabulary = Vocabulary(training, level, least=5 if level == "word" else 2)
+    parts = [training, *(sentences[n::10] for n in apart)]
+    return vocabulary, *(
+        np.concatenate([vocabulary.encode(line) for line in part]) for part in parts
+    )
 
 
 def initial_parameters(V, D, H, rng):
