@@ -237,7 +237,7 @@ def test_a_named_group_is_in_feedback_and_class_page(tmp_path):
     assert "code: |\n  def causal_conv" in skeleton.stdout
 
     says = "The spaces between the taps are left out."
-    filled = {"name": "no dilation", "says": says, "section": "Dilation"}
+    filled = {"name": "no dilation", "says": says, "section": "Setting"}
     path = fill_in(skeleton.stdout, tmp_path / "mistake.yml", **filled)
     assert run("name", folder, "--read", path).stdout == (
         "causal_conv, no dilation: 2 students; give `report` again\n"
@@ -246,11 +246,11 @@ def test_a_named_group_is_in_feedback_and_class_page(tmp_path):
     for who in ("ada", "bo"):
         page = text_of(out / report._feedback_path(who))
         assert f"Recognised: no dilation. {says}" in page
-        assert 'Read again: section "Dilation" of the chapter.' in page
+        assert 'Read again: section "Setting" of the chapter.' in page
     assert "no dilation" not in text_of(out / report._feedback_path("cy"))
     page = text_of(out / "class.html")
-    assert f"2 no dilation {says} causal_conv Dilation" in page
-    assert f"chapters/{load('lab01').chapter}.html#dilation" in (out / "class.html").read_text()
+    assert f"2 no dilation {says} causal_conv Setting" in page
+    assert f"chapters/{load('lab01').chapter}.html#setting" in (out / "class.html").read_text()
     assert "causal_conv : 2 students" not in page
     assert "causal_conv : 1 student cy" in page
     assert results.path(folder, "ada").read_bytes() == before
@@ -280,6 +280,11 @@ def test_it_can_be_named_again(tmp_path):
         ({"name": "a", "says": "So.", "exercise": "correlate"}, "is of `causal_conv`"),
         ({"name": "a", "says": "So.", "group": "causal_conv-none"}, "no group 'causal_conv-none'"),
         ({"name": "a", "says": "So.", "more": "b"}, "and nothing else"),
+        (
+            {"name": "a", "says": "So.", "section": "The layers"},
+            "no heading of 01_convolution.md; did you",
+        ),
+        ({"name": "a", "says": "So.", "section": "Q"}, "`section` 'Q' is no heading of 01_conv"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path, filled, says):
@@ -291,6 +296,21 @@ def test_what_cannot_be_is_refused(tmp_path, filled, says):
     assert says in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (folder / named.FOLDER).exists()
+
+
+def test_a_name_can_be_taken_back(tmp_path):
+    folder = keep(tmp_path / "graded", [student("ada", wrong(UNDILATED))])
+    (group,) = groups.groups("lab01", gradebook.read(folder).results)
+    path = fill_in(
+        run("name", folder, group.name).stdout, tmp_path / "mistake.yml", name="a", says="So."
+    )
+    assert run("name", folder, "--read", path).exit_code == 0
+    done = run("name", folder, group.name, "--forget")
+    assert done.stdout == "causal_conv, a: taken back; give `report` again\n"
+    assert not any(mark.misconception for mark in gradebook.read(folder).results[0].marks)
+    done = run("name", folder, group.name, "--forget")
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert f"no group '{group.name}' was named" in done.stderr
 
 
 def test_a_damaged_name_says_what_to_do(tmp_path):

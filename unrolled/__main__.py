@@ -270,18 +270,25 @@ def report(results, out, book, **options):
 @click.argument("results", type=FOLDER)
 @click.argument("group", required=False)
 @click.option("--read", "filled", type=FILE, metavar="FILE", help="Take a file that is filled in.")
-def name(results, group, filled):
+@click.option("--forget", is_flag=True, help="Take the name of GROUP back.")
+def name(results, group, filled, forget):
     """Name a mistake that a GROUP of students made.
 
     The class page shows wrong answers that the lab has no name for, grouped by what they give.
     With GROUP this prints a file to fill in: the mistake's name, what to say to the student, the
     section to read again. With --read it takes that file into RESULTS. Every answer of the group
-    then bears the name, in the feedback too; no answer is run again.
+    then bears the name, in the feedback too; no answer is run again. --forget takes a name back.
     """
     from unrolled.grading.tell import naming
 
     if (group is None) == (filled is None):
         raise click.UsageError("give GROUP, or --read FILE")
+    if forget:
+        if group is None:
+            raise click.UsageError("--forget: give GROUP")
+        taken = naming.forget(results, group)
+        click.echo(f"{taken.exercise}, {taken.name}: taken back; give `report` again")
+        return
     if group is not None:
         click.echo(naming.skeleton(results, group), nl=False)
         return

@@ -37,8 +37,16 @@ class Named:
 
 def save(folder, named):
     """Keep a Named in a folder of results, in place of an earlier one of its group."""
-    target = Path(folder) / FOLDER / f"{named.group}.npz"
-    write_bytes_atomically(target, wire.pack(asdict(named)), mode=0o600)
+    write_bytes_atomically(_file(folder, named), wire.pack(asdict(named)), mode=0o600)
+
+
+def remove(folder, named):
+    """Take a Named out of a folder of results."""
+    _file(folder, named).unlink()
+
+
+def _file(folder, named):
+    return Path(folder) / FOLDER / f"{named.group}.npz"
 
 
 def load(folder):

@@ -1,9 +1,12 @@
 """Name a mistake of a class: a short YAML to fill in, and its way back into the results."""
 
+import difflib
+import re
 from pathlib import Path
 
 import yaml
 
+from unrolled.common.files import ROOT
 from unrolled.grading.model import GradingError
 from unrolled.grading.store import gradebook, groups, named
 from unrolled.grading.store.named import Named
@@ -68,9 +71,37 @@ def read(folder, path):
     lab_knows = {one.name for one in book.lab.exercises[group.exercise].misconceptions}
     if told["name"] in lab_knows:
         raise GradingError(f"{path}: the lab has a mistake {told['name']!r} already; rename yours")
+    _check_heading(path, told["section"], book.lab.chapter)
     mistake = Named(**told, wrong=group.mark.wrong)
     named.save(folder, mistake)
     return mistake, tuple(group.codes)
+
+
+def forget(folder, name):
+    """Take back what a group was named; returns the Named. Raises GradingError for another one."""
+    given = {one.group: one for one in named.load(folder)}
+    if name not in given:
+        there = ", ".join(f"{group} ({one.name})" for group, one in given.items()) or "none"
+        raise GradingError(
+            f"no group {bounds.clipped(name)!r} was named in {folder}; named are: {there}"
+        )
+    named.remove(folder, given[name])
+    return given[name]
+
+
+def _check_heading(path, section, chapter):
+    """Refuse a section that is no heading of the chapter, where the chapter is at hand."""
+    file = ROOT / "chapters" / f"{chapter}.md"
+    if not file.is_file():
+        return
+    headings = re.findall(r"^##+ (.+?) *$", file.read_text(encoding="utf-8"), re.M)
+    if section in headings:
+        return
+    near = difflib.get_close_matches(section, headings, n=3, cutoff=0.3)
+    meant = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
+    raise GradingError(
+        f"{path}: `section` {bounds.clipped(section)!r} is no heading of {file.name}{meant}"
+    )
 
 
 def _group(folder, name):
