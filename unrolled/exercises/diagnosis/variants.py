@@ -5,6 +5,7 @@ that a class of students, or one student's second try, costs no more than the fi
 """
 
 from collections import OrderedDict
+from copy import deepcopy
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from importlib import import_module
@@ -82,7 +83,7 @@ def table(exercise, cases, right):
             digest.update(np.asarray(array).tobytes())
     key = digest.digest()
     if key not in _tables:
-        _tables[key] = _made(exercise, tuple(cases), tuple(right))
+        _tables[key] = _made(exercise, tuple(deepcopy(cases)), tuple(right))
         while len(_tables) > KEPT:
             _tables.popitem(last=False)
     _tables.move_to_end(key)

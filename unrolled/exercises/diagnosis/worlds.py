@@ -10,6 +10,7 @@ import contextlib
 import inspect
 import sys
 import warnings
+from copy import deepcopy
 from functools import lru_cache
 from types import CellType, FunctionType
 
@@ -21,6 +22,7 @@ from ..plain import NotPlain, plain
 
 PACKAGE = __name__.partition(".")[0]
 ROUNDS = 20_000  # of all `while` loops of one call together
+TABLES = dict, list, set, np.ndarray
 NOTE, ROUND = "_note_of_the_world", "_round_of_the_world"
 
 
@@ -44,7 +46,7 @@ class World:
     def call(self, arguments):
         """The program's result as plain values, or None where it has none."""
         self._rounds = 0
-        given = [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
+        given = deepcopy(list(arguments))
         try:
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -96,14 +98,16 @@ class World:
         return next(iter(self._copies))
 
     def _mapped(self, value):
-        return self._copy(value) if _ours(value) else value
+        if _ours(value):
+            return self._copy(value)
+        return value.copy() if isinstance(value, TABLES) else value  # it may be written into
 
     def _space(self, function):
         """The copy of a module's namespace in which the copies of its functions live."""
         key = id(function.__globals__)
         if key not in self._globals:
             space = {  # an altered program may write into a table
-                name: value.copy() if isinstance(value, (dict, list, set)) else value
+                name: value.copy() if isinstance(value, TABLES) else value
                 for name, value in function.__globals__.items()
                 if name != "__builtins__"
             }
