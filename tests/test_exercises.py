@@ -83,6 +83,7 @@ def solved(lab):
     return answers
 
 
+@cache
 def answers(folder, lab):
     """The module tests/<folder>/<lab>.py."""
     path = ROOT / "tests" / folder / f"{lab}.py"
@@ -95,6 +96,14 @@ def answers(folder, lab):
 
 def alternatives(lab):
     return answers("alternatives", lab).ALTERNATIVES
+
+
+@cache
+def drawn(lab, name, seed):
+    """The cases of an exercise and a seed, and what is right in them."""
+    exercise = LABS[lab].exercises[name]
+    cases = exercise.draw(seed)
+    return cases, exercise.expected(cases)[0]
 
 
 def differs(exercise, answer, cases, right):
@@ -145,10 +154,9 @@ def test_differently_written_answers_pass(lab, exercise):
 def test_nothing_wrong_passes_at_any_seed(lab, exercise):
     wrong = answers("wrong_answers", lab).WRONG[exercise.name]
     assert len(wrong) >= 5
-    wrong |= {m.name: m.function for m in exercise.misconceptions}
+    wrong = wrong | {m.name: m.function for m in exercise.misconceptions}
     for seed in MANY_SEEDS:
-        cases = exercise.draw(seed)
-        right, _ = exercise.expected(cases)
+        cases, right = drawn(lab, exercise.name, seed)
         passed = [name for name, f in wrong.items() if not differs(exercise, f, cases, right)]
         assert not passed, f"seed {seed}"
 
@@ -156,8 +164,7 @@ def test_nothing_wrong_passes_at_any_seed(lab, exercise):
 @pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
 def test_nothing_right_fails_at_any_seed(lab, exercise):
     for seed in MANY_SEEDS:
-        cases = exercise.draw(seed)
-        right, _ = exercise.expected(cases)
+        cases, right = drawn(lab, exercise.name, seed)
         for answer in (solved(lab)[exercise.name], *alternatives(lab)[exercise.name]):
             assert not differs(exercise, answer, cases, right), f"{answer.__name__}, seed {seed}"
 

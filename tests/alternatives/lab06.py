@@ -65,6 +65,8 @@ def by_multiplying(W_h, gamma, epsilon):
 
 def by_eigenvalues_of_the_square(W_h, gamma, epsilon):
     step = gamma * math.sqrt(max(np.linalg.eigvalsh(W_h @ W_h.T)))
+    if step == 0:
+        return 1
     return math.ceil(math.log(epsilon, step)) if step < 1 else -1
 
 

@@ -79,7 +79,8 @@ def _compare_arrays(got, right, tolerance, what):
         return Difference(Status.NOT_FINITE, says, entries)
     count = int(where.sum())
     says = f"{what} differs in {count} of {right.size} numbers." if right.shape else ""
-    says = says or f"{what} is {number(got)}; expected is {number(right)}."
+    expected, came = _told_apart(right, got)
+    says = says or f"{what} is {came}; expected is {expected}."
     return Difference(Status.WRONG, says, entries if right.shape else ())
 
 
@@ -171,10 +172,17 @@ def _entry(index, got, right, tolerance):
     texts = [_at(right, index), _at(got, index)]
     inside = all(text != "none" for text in texts)
     wrong = not inside or bool(differs(got[index], right[index], tolerance))
-    floats = got.dtype.kind == right.dtype.kind == "f"
-    if wrong and inside and floats and abs(float(right[index]) - float(got[index])) < 1e-3:
-        texts = [f"{float(a[index]):.12g}" for a in (right, got)]  # digits enough to see it
+    if wrong and inside:
+        texts = _told_apart(right[index], got[index])
     return Entry(f"[{', '.join(map(str, index))}]", texts[0], texts[1], wrong)
+
+
+def _told_apart(one, other):
+    """Two unequal numbers as texts with digits enough to see that they are."""
+    floats = one.dtype.kind == other.dtype.kind == "f" and one.shape == other.shape == ()
+    if floats and (abs(float(one) - float(other)) < 1e-3 or number(one) == number(other)):
+        return [f"{float(one):.12g}", f"{float(other):.12g}"]
+    return [number(one), number(other)] if one.shape == other.shape == () else ["", ""]
 
 
 def _at(values, index):

@@ -285,6 +285,11 @@ def _causal_by(convolve):
     return causal
 
 
+def _late_beginning(x, m, dilation):
+    out = _causal_by(_conv)(x, m, dilation)
+    return np.where(np.arange(len(x)) < _reach(m, dilation), 0.0, out)
+
+
 CAUSAL = Exercise(
     name="causal_conv",
     points=3,
@@ -354,6 +359,12 @@ CAUSAL = Exercise(
             lambda x, m, dilation: _padded(x, m, dilation, _reach(m, dilation) + 1, 0)[:-1],
             "Everything comes one step late: your `c_t` ends at `x_(t-1)`. Causal means "
             "nothing after t; `x_t` itself belongs to it.",
+        ),
+        Misconception(
+            "beginning left at zero",
+            _late_beginning,
+            "The outputs whose filter reaches before the beginning are 0. They are sums, too: of "
+            "the terms that exist.",
         ),
     ),
 )

@@ -149,6 +149,15 @@ def _covering(n, stride, padding, L, positions):
     return np.maximum(_shared(ones, n, stride, padding, L, share=1.0), 1)
 
 
+def _moved_not_cut(dout, n, stride, padding, L):
+    dx = np.zeros((*dout.shape[:2], L))
+    for l in range(dout.shape[2]):
+        start = max(stride * l - padding, 0)
+        stop = min(start + n, L)
+        dx[:, :, start:stop] += dout[:, :, l, None] / (stop - start)
+    return dx
+
+
 AVERAGE = Exercise(
     name="avg_pool_backward",
     points=3,
@@ -199,6 +208,12 @@ AVERAGE = Exercise(
             lambda dout, n, stride, padding, L: _first_takes_all(dout, n, stride, padding, L),
             "All of the gradient went to the first real sample of the window. That is how a "
             "maximum pays its winner; an average has none and shares.",
+        ),
+        Misconception(
+            "first windows moved, not cut",
+            _moved_not_cut,
+            "The first windows were moved to begin at 0, with all their n samples. They are cut: "
+            "window l still ends at `stride * l - padding + n`.",
         ),
     ),
 )
@@ -503,6 +518,17 @@ def _zeroed(c, lengths, n):
     return (c * mask[:, None]).max(axis=2), (c * mask[:, None]).argmax(axis=2)
 
 
+def _all_symbols(c, lengths, n):
+    """Too many windows, but none for texts that are too short."""
+    mask = np.arange(c.shape[2]) < lengths[:, None]
+    return _masked(c, lengths, n, mask & (lengths >= n)[:, None])
+
+
+def _place_in_all(c, lengths, n):
+    value, position = _masked(c, lengths, n)
+    return value, np.where(position < 0, -1, c.argmax(axis=2))
+
+
 MASKED = Exercise(
     name="masked_max",
     points=4,
@@ -550,6 +576,27 @@ MASKED = Exercise(
             lambda c, lengths, n: _masked(c, lengths, n, fill=-np.inf, place=0),
             "A text with fewer than n symbols has no window at all, and -inf would poison every "
             "number after it. The statement asks for value 0 and position -1.",
+        ),
+        Misconception(
+            "as many windows as symbols",
+            _all_symbols,
+            "Short texts are right. In the others the first `length` positions are allowed, and "
+            "the last of them hang over the end: `length - n + 1` windows hold no padding.",
+        ),
+        Misconception(
+            "position among all windows",
+            _place_in_all,
+            "The values are right. The positions are those of the largest of all responses, "
+            "padding included: look for them among the allowed ones, too.",
+        ),
+        Misconception(
+            "position at the window's end",
+            lambda c, lengths, n: (
+                _masked(c, lengths, n)[0],
+                (p := _masked(c, lengths, n)[1]) + (n - 1) * (p >= 0),
+            ),
+            "The values are right. The positions are those of the window's last symbol; asked is "
+            "the number of the response.",
         ),
     ),
 )

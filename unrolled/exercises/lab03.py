@@ -76,9 +76,9 @@ SIGMOID = Exercise(
         Misconception(
             "logarithm of zero",
             _quiet(lambda x: (sigmoid(x), np.log(1 / (1 + np.exp(-x))))),
-            "The sigmoid is right. Its logarithm was taken afterwards, when the sigmoid of -800 "
-            "had been rounded to 0, and log 0 is minus infinity; the right value is -800. "
-            "Simplify the logarithm on paper first.",
+            "The sigmoid is right. Its logarithm is minus infinity at -800: the sigmoid was "
+            "rounded to 0 before, or exp(800) overflowed. The right value is -800. Simplify the "
+            "logarithm on paper first.",
         ),
         Misconception(
             "mirrored",
@@ -92,6 +92,18 @@ SIGMOID = Exercise(
             "The sigmoid is right, and so is the logarithm for x > 0. For x < 0 it is the "
             "logarithm of the sigmoid of |x|: the case x < 0 has an e above the line, too, whose "
             "logarithm is x.",
+        ),
+        Misconception(
+            "logarithm of a stable sigmoid",
+            _quiet(lambda x: (sigmoid(x), np.log(sigmoid(x)))),
+            "The sigmoid is right, but its logarithm was taken afterwards: however it is computed, "
+            "float64 rounds the sigmoid of -800 to 0. Simplify the logarithm on paper first.",
+        ),
+        Misconception(
+            "x for its logarithm",
+            lambda x: (sigmoid(x), np.where(x >= 0, -np.logaddexp(0, -x), x)),
+            "The sigmoid is right. For x < 0 the logarithm of e^x / (1 + e^x) is x - log(1 + e^x): "
+            "the part below the line is missing.",
         ),
     ),
 )
@@ -264,6 +276,28 @@ def _iir_net(x, beta, alpha, transpose=False, squash=lambda a: a, late=0):
     return np.array(y)
 
 
+def _betas_everywhere(x, beta, alpha, out):
+    """The betas as input weights, and `out` as output weights."""
+    p = len(alpha)
+    W_h = np.eye(p + 1, k=-1)
+    W_h[0, :p] = alpha
+    h, _ = rnn_forward(
+        x[:, None, None], None, W_h=W_h, W_i=beta[:, None], b=np.zeros(p + 1), activation="identity"
+    )
+    return h[1:, 0] @ out
+
+
+def _alphas_in_a_column(x, beta, alpha, first):
+    p = len(alpha)
+    W_h = np.eye(p + 1, k=-1)
+    W_h[first : p + first, 0] = alpha
+    h, y = np.zeros(p + 1), []
+    for x_t in x:
+        h = W_h @ h + np.eye(p + 1)[0] * x_t
+        y.append(beta @ h)
+    return np.array(y)
+
+
 IIR = Exercise(
     name="filter_network",
     points=3,
@@ -306,8 +340,9 @@ IIR = Exercise(
         Misconception(
             "transposed W_h",
             lambda x, beta, alpha: _iir_net(x, beta, alpha, transpose=True),
-            "W_h is transposed: row j says what unit j listens to, column k whom unit k speaks "
-            "to. The alphas belong to the first row, the ones below the diagonal.",
+            "The first row of W_h and its first column are exchanged (W_h is transposed), or the "
+            "betas and the 1 (betas in W_i). Row j says what unit j listens to: the alphas belong "
+            "to the first row, the ones below the diagonal, the betas to W_o.",
             section=STEP,
         ),
         Misconception(
@@ -336,6 +371,30 @@ IIR = Exercise(
             "The states went through a tanh, the default of `rnn_forward`. A linear filter needs "
             "the activation 'identity'.",
             section=SQUASHING,
+        ),
+        Misconception(
+            "betas twice",
+            lambda x, beta, alpha: _betas_everywhere(x, beta, alpha, beta),
+            "The betas stand in W_i and in W_o. They weigh the state when it is read out, in W_o; "
+            "x enters the first unit alone, with weight 1.",
+        ),
+        Misconception(
+            "betas at the input, all units read",
+            lambda x, beta, alpha: _betas_everywhere(x, beta, alpha, np.ones(len(beta))),
+            "The betas stand in W_i, so x enters every unit. It enters the first alone, with "
+            "weight 1, and the betas belong to W_o.",
+        ),
+        Misconception(
+            "alphas in a column",
+            lambda x, beta, alpha: _alphas_in_a_column(x, beta, alpha, 0),
+            "The alphas stand in the first column of W_h. Row j says what unit j listens to: it "
+            "is the first unit that listens to all the past, so they belong to the first row.",
+        ),
+        Misconception(
+            "alphas below, in a column",
+            lambda x, beta, alpha: _alphas_in_a_column(x, beta, alpha, 1),
+            "The alphas stand in the first column of W_h, from the second row on. They belong to "
+            "the first row: the first unit listens to v_(t-1), v_(t-2), ...",
         ),
     ),
 )
@@ -451,6 +510,8 @@ def _batch_cases(rng):
         x[lengths[0] - 1, 0] = x[0, -1] = 0  # zeros that are inputs: no padding by its value
         if at == 1:
             lengths[1] = 1  # a single step
+        if at > 1:  # the first is not the longest
+            lengths, x = lengths[::-1].copy(), x[:, ::-1].copy()
         x[np.arange(T)[:, None] >= lengths] = 0
         cases.append(
             {
@@ -582,6 +643,8 @@ def _box(kind):
     else:
         shifts = range(-ahead, back + 1)
     weights = {shift: rng.uniform(0.5, 1.0) for shift in shifts}
+    if family == HOLES:
+        weights |= {shift: 2e-8 * weights[shift] for shift in (back, -ahead)}
     if family == MEMORY:
         back = ENDLESS
     if family == PROPHET:
@@ -626,15 +689,24 @@ def _probe_cases(rng):
             x[0] = 0.0  # set to zero, or doubled, it does not move; it alone shows the whole reach
         if family == PROPHET:
             x[-1] = 0.0  # likewise, and forgotten by a loop that ends one step early
-        # HOLES: the number of outputs that move is no distance
-        # PRODUCT: does not move where one starts from zeros instead of x
-        cases.append({"kind": int(5 * rng.integers(1, 300) + family), "x": x})
+        # HOLES: the number of outputs that move is no distance; the farthest move by 1e-9 only
+        kind = int(5 * rng.integers(1, 300) + family)
+        if family == PRODUCT:  # does not move where one starts from zeros instead of x
+            _, back, ahead, _ = _box(kind)
+            x[[back, T - 1 - ahead]] = 0.0  # nor where one changes both ends only
+        cases.append({"kind": kind, "x": x})
     return cases
 
 
 def _reach(kind, x):
     _, back, ahead, _ = _box(kind)
     return min(back, len(x) - 1), min(ahead, len(x) - 1)
+
+
+def _by_eye(kind, x):
+    """The reach of what moves by more than np.isclose lets pass."""
+    back, ahead = _reach(kind, x)
+    return (0, 0) if kind % 5 == HOLES else (back, ahead)
 
 
 def _wrong_reach(change):
@@ -660,13 +732,20 @@ PROBE = Exercise(
             "the future not probed",
             _wrong_reach(lambda back, ahead: (back, 0)),
             "`back` is right, but `ahead` is always 0. Look at the outputs *before* the input "
-            "you changed, too: some of these networks cheat.",
+            "you changed, too, and change every input: before x[0] there is no output.",
         ),
         Misconception(
             "the past not probed",
             _wrong_reach(lambda back, ahead: (0, ahead)),
             "`ahead` is right, but `back` is always 0. An output that moves *after* the changed "
-            "input was looking back at it.",
+            "input was looking back at it. Change every input, and keep the largest distance.",
+        ),
+        Misconception(
+            "small moves overlooked",
+            _by_eye,
+            "Outputs that move a little were taken for equal (`np.isclose` allows 1e-8), or the "
+            "input was changed by too little. There is no noise here: change it by 1, and compare "
+            "with `!=`.",
         ),
         Misconception(
             "counted as a window",

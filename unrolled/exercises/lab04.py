@@ -175,6 +175,10 @@ def _leftovers(inputs, targets, mask, words, lengths):
     return inputs, targets, mask
 
 
+def _end_of_the_row(inputs, targets, mask, words, lengths):
+    return inputs, np.vstack([words.T, targets[-1:]]), mask
+
+
 FORCING = Exercise(
     name="inputs_and_targets",
     points=3,
@@ -221,6 +225,18 @@ FORCING = Exercise(
             "The arrays are (B, L + 1), one sentence a row. Time comes first here, as everywhere "
             "in the book: one sentence is a column.",
             section="Setting",
+        ),
+        Misconception(
+            "end at the end of the row",
+            _wrongly_forced(_end_of_the_row),
+            "`inputs` and `mask` are right. In the targets ■ stands behind the whole row of "
+            "`words`; it comes after the sentence's own last word, at step `lengths[b]`.",
+        ),
+        Misconception(
+            "mask one step too long",
+            _wrongly_forced(lambda i, t, m, w, n: (i, t, np.arange(len(i))[:, None] <= n + 1)),
+            "`inputs` and `targets` are right. The mask lasts one step too long: a sentence of n "
+            "words has n + 1 predictions, the steps 0 to n.",
         ),
     ),
 )
@@ -299,6 +315,13 @@ def _not_normalised(words, *network):
     return float(z[np.arange(len(z)), tokens[1:]].sum())
 
 
+def _product(words, *network):
+    tokens = [0, *words.tolist()]
+    p = softmax(_scores(tokens, *network)[1:])[0]
+    with np.errstate(divide="ignore"):
+        return float(np.log(np.prod(p[np.arange(len(p)), [*tokens[1:], 1]])))
+
+
 SENTENCE = Exercise(
     name="sentence_log_prob",
     points=4,
@@ -369,6 +392,12 @@ SENTENCE = Exercise(
             "The sum was divided by the number of tokens. That comes with perplexity; log P of a "
             "sentence is the sum.",
         ),
+        Misconception(
+            "probabilities multiplied first",
+            _product,
+            "Short sentences are right. The product of hundreds of probabilities is 0 in float64, "
+            "and its logarithm minus infinity: add the logarithms instead.",
+        ),
     ),
 )
 
@@ -435,6 +464,17 @@ def _endless_corpus(log2_probs, lengths, characters):
     return 2 ** -(flat.sum() / len(flat)), -flat.sum() / characters
 
 
+def _divided_by(tokens):
+    """Right but for the number of tokens that the perplexity divides by."""
+
+    def corpus(log2_probs, lengths, characters):
+        total = sum(p.sum() for p in _by_sentence(log2_probs, lengths))
+        bits = _corpus(log2_probs, lengths, characters)[1]
+        return 2 ** (-total / tokens(log2_probs, lengths, characters)), bits
+
+    return corpus
+
+
 CORPUS = Exercise(
     name="corpus_scores",
     points=3,
@@ -490,6 +530,39 @@ CORPUS = Exercise(
             ),
             "The perplexity is right, but the bits were divided by the number of tokens. Bits per "
             "*character* make models with different tokens comparable.",
+        ),
+        Misconception(
+            "nonsense counted",
+            lambda log2_probs, lengths, characters: (
+                2 ** (-log2_probs.sum() / lengths.sum()),
+                -log2_probs.sum() / characters,
+            ),
+            "The number of tokens is right, but the sum runs over everything, the nonsense behind "
+            "the sentences' ends included. Only the first `lengths[b]` of column b count.",
+        ),
+        Misconception(
+            "ends not among the tokens",
+            _divided_by(lambda p, n, characters: n.sum() - len(n)),
+            "The bits are right. The perplexity was divided by the number of words without ■, but "
+            "the end tokens are counted in `lengths` and in the sum.",
+        ),
+        Misconception(
+            "padded size for tokens",
+            _divided_by(lambda p, n, characters: p.size),
+            "The bits are right. The perplexity was divided by the size of the whole array; the "
+            "number of tokens is the sum of `lengths`.",
+        ),
+        Misconception(
+            "sentences for tokens",
+            _divided_by(lambda p, n, characters: len(n)),
+            "The bits are right. The perplexity was divided by the number of sentences; it is "
+            "asked for each token.",
+        ),
+        Misconception(
+            "characters for tokens",
+            _divided_by(lambda p, n, characters: characters),
+            "The bits are right. The perplexity was divided by the number of characters; it is "
+            "asked for each token.",
         ),
     ),
 )
@@ -604,6 +677,16 @@ def _greedy(z, u, temperature, top_k, top_p):
     return p.argmax(axis=1), np.log(p.max(axis=1))
 
 
+def _log_p_at(scaled):
+    """The right tokens, and the logarithm of the distribution that `scaled` gives."""
+
+    def answer(z, u, temperature, top_k, top_p):
+        tokens, _ = _drawn(z, u, temperature, top_k, top_p)
+        return tokens, np.log(scaled(z, temperature, top_k)[np.arange(len(z)), tokens])
+
+    return answer
+
+
 DRAW = Exercise(
     name="draw_batch",
     points=4,
@@ -643,8 +726,8 @@ DRAW = Exercise(
         Misconception(
             "nucleus before top-k",
             _draw_with(lambda z, t, k, p: _normalised(_cut(_nucleus(softmax(z / t)[0], p), k))),
-            "The nucleus was cut from all tokens, and top-k after it. Here top-k comes first, and "
-            "the nucleus is measured on what top-k left, scaled to sum to one.",
+            "The nucleus was measured on probabilities of the whole softmax: cut before top-k, or "
+            "after it but without scaling. Measure it on what top-k left, scaled to sum to one.",
         ),
         Misconception(
             "softmax over the batch",
@@ -672,6 +755,18 @@ DRAW = Exercise(
             _down_the_ranking,
             "The distribution is right, but u went down the ranking, from the most probable token. "
             "Here the cumulative sum runs over the token numbers, from 0 to V - 1.",
+        ),
+        Misconception(
+            "log P before the cuts",
+            _log_p_at(lambda z, t, k: softmax(z / t)[0]),
+            "The tokens are right, but log_q is that of the whole softmax, before top-k and "
+            "nucleus. What was kept has been scaled since, and the token was drawn from that.",
+        ),
+        Misconception(
+            "log P before the nucleus",
+            _log_p_at(lambda z, t, k: _cut(softmax(z / t)[0], k)),
+            "The tokens are right, but log_q is that of step 2, before the nucleus and its "
+            "scaling.",
         ),
     ),
 )

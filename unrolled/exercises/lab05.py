@@ -650,6 +650,18 @@ def _reach(x, v, W_i, W_h, b, k1, k2):
     return _truncated(x, v, W_i, W_h, b, 1, k2)
 
 
+def _reset(x, v, W_i, W_h, b, k1, k2):
+    """Blocks that each begin at zero; the paths go on across the cuts all the same."""
+    h = _states(x, W_i, W_h, b)
+    for t in range(len(x)):
+        before = 0.0 * h[t] if t % k1 == 0 else h[t]
+        h[t + 1] = np.tanh(x[t] @ W_i.T + before @ W_h.T + b)
+    dW_h = np.zeros_like(W_h)
+    for first, end in _blocks(len(x), k1):
+        dW_h += _back(v, h, W_h, (first, end), max(0, end - k2), end)
+    return dW_h, h[-1]
+
+
 TRUNCATED = Exercise(
     name="truncated_gradient",
     points=4,
@@ -702,6 +714,12 @@ TRUNCATED = Exercise(
             "windows of k2",
             lambda x, v, W_i, W_h, b, k1, k2: _truncated(x, v, W_i, W_h, b, k2, k2),
             "The text was cut into windows of k2 steps. The blocks of losses have k1 steps.",
+        ),
+        Misconception(
+            "state reset at each block",
+            _reset,
+            "The state was set to zero at the beginning of each block. Truncation cuts the way "
+            "back only: forward, the state is carried through the whole text.",
         ),
     ),
 )
@@ -803,6 +821,18 @@ ONLINE = Exercise(
             _online_wrong(only_last=True),
             "Only the last loss is there. At every step v[t] times the sensitivity is added to the "
             "gradient.",
+        ),
+        Misconception(
+            "sensitivity of the step before",
+            lambda x, v, w, W_i: _online(x, np.concatenate([v[1:], 0 * v[:1]]), w, W_i),
+            "Each loss met the sensitivities of the step before it: v[t] was used before S and R "
+            "had gone through step t, or v[t + 1] after. v[t] asks of the state that step t makes.",
+        ),
+        Misconception(
+            "sensitivity of the step after",
+            lambda x, v, w, W_i: _online(x, np.concatenate([0 * v[:1], v[:-1]]), w, W_i),
+            "Each loss met the sensitivities of the step after it: v[t] asks of the state that "
+            "step t makes, with the S and R of the same step.",
         ),
     ),
 )

@@ -213,6 +213,18 @@ CLIP = Exercise(
             lambda dW, db, tau: _means(dW, db, _factor(_each_norm(dW, db) ** 2, tau)),
             "The square of the norm was used as the norm: take the root first.",
         ),
+        Misconception(
+            "short ones lengthened, zeros kept",
+            lambda dW, db, tau: _means(dW, db, tau / np.maximum(_each_norm(dW, db), 1e-300)),
+            "Every example was brought to the length tau, the short ones too. Equation (18) holds "
+            "when the norm is above tau; below, nothing is done.",
+        ),
+        Misconception(
+            "biases not clipped",
+            lambda dW, db, tau: (_clip_each(dW, db, tau)[0], db.mean(axis=0)),
+            "`dW` is right. The biases were averaged without their factor: both gradients of an "
+            "example get the same one.",
+        ),
     ),
 )
 
@@ -258,6 +270,10 @@ def _back_by_torch(delta, h, W_h):
 
 def _wrong_step(make):
     return lambda delta, h, W_h: _back(delta, h, W_h, make(W_h))
+
+
+def _walked_forward(delta, h, W_h):
+    return _back(delta, np.concatenate([h[:1], h[:0:-1]]), W_h)
 
 
 BACK = Exercise(
@@ -316,6 +332,12 @@ BACK = Exercise(
             lambda delta, h, W_h: _back(delta, h, W_h)[1:],
             "The first norm, at lag 0, is missing: it is that of delta itself.",
         ),
+        Misconception(
+            "states from the first on",
+            _walked_forward,
+            "The states were taken from the first to the last, h[1] first. The gradient begins at "
+            "the end: J_T comes first, with the slopes of h[T].",
+        ),
     ),
 )
 
@@ -342,16 +364,44 @@ def _lag_cases(rng):
         ([[1.0, 0.0], [0.0, 1.0]], 1.0, 0.1),  # exactly 1: a logarithm of 0 in the denominator
         ([[2.0, 0.0, 0.0], [0.0, 4.0, 0.0], [0.0, 0.0, 1.0]], 0.25, 0.5),
         ([[0.0, 0.999], [0.5, 0.0]], 1.0, 0.001),  # thousands of steps: a search that gives up
+        ([[0.0, 0.0], [0.0, 0.0]], 1.0, 0.1),  # a logarithm of 0; and no step at all is not enough
     ]:
         cases.append({"W_h": np.array(W), "gamma": gamma, "epsilon": epsilon})
     return cases
 
 
-def _lag_for(size, epsilon, rounded=np.ceil):
+def _lag_for(size, epsilon, rounded=np.ceil, guarded=True):
     """The least k with size^k <= epsilon, or -1 when there is none."""
     if size >= 1:
         return -1
-    return int(rounded(np.log(epsilon) / np.log(size)))
+    if size == 0 and guarded:
+        return 1
+    with np.errstate(divide="ignore"):
+        return int(rounded(np.log(epsilon) / np.log(size)))
+
+
+def _lag_of(size, rounded=np.ceil):
+    """Two answers with the same mistake: one looks after a matrix of zeros, one does not."""
+
+    def answer(guarded):
+        return lambda W_h, gamma, epsilon: _lag_for(size(W_h, gamma), epsilon, rounded, guarded)
+
+    return answer(True), answer(False)
+
+
+def _both(name, answers, says):
+    """The Misconceptions for the two answers of `_lag_of`."""
+    return (
+        Misconception(name, answers[0], says),
+        Misconception(f"{name}, zeros too", answers[1], f"{says} {NO_STEP}"),
+    )
+
+
+NO_STEP = "And a matrix of zeros needs one step, not none: 0 to the power 0 is 1."
+
+
+def _stretch(W_h, gamma):
+    return gamma * np.linalg.norm(W_h, 2)
 
 
 def _lag_by_counting(W_h, gamma, epsilon):
@@ -370,9 +420,27 @@ def _lag_by_torch(W_h, gamma, epsilon):
     return _lag_for(size, epsilon)
 
 
-def _formula_anyway(W_h, gamma, epsilon):
-    size = gamma * np.linalg.norm(W_h, 2)
-    return -1 if size == 1 else int(np.ceil(np.log(epsilon) / np.log(size)))
+def _formula_anyway(guarded):
+    def answer(W_h, gamma, epsilon):
+        size = _stretch(W_h, gamma)
+        if size < 1 or size == 1:
+            return _lag_for(size, epsilon, guarded=guarded)
+        return int(np.ceil(np.log(epsilon) / np.log(size)))
+
+    return answer
+
+
+def _gamma_once(guarded):
+    def answer(W_h, gamma, epsilon):
+        size = np.linalg.norm(W_h, 2)
+        if gamma * size >= 1:
+            return -1
+        with np.errstate(divide="ignore"):
+            k = np.log(epsilon / gamma) / np.log(size) if size != 1 else np.inf
+        k = 1 if size == 0 and guarded else k
+        return int(max(np.ceil(k), 0)) if np.isfinite(k) and size < 1 else 10_000
+
+    return answer
 
 
 LAG = Exercise(
@@ -386,45 +454,65 @@ LAG = Exercise(
     oracle=Source("torch.linalg.svdvals", _lag_by_torch),
     misconceptions=(
         Misconception(
+            "zeros not looked after",
+            _lag_of(_stretch)[1],
+            "All is right but for a matrix of zeros: log 0 is minus infinity, and the formula "
+            "gives 0. One step is needed there, since 0 to the power 0 is 1.",
+        ),
+        *_both(
             "spectral radius",
-            lambda W_h, gamma, epsilon: _lag_for(
-                gamma * np.abs(np.linalg.eigvals(W_h)).max(), epsilon
-            ),
+            _lag_of(lambda W_h, gamma: gamma * np.abs(np.linalg.eigvals(W_h)).max()),
             "The largest eigenvalue was used. It decides about powers of one matrix in the long "
             "run; a guarantee for every input, and from the first step on, needs the largest "
             "singular value.",
         ),
-        Misconception(
+        *_both(
             "gamma forgotten",
-            lambda W_h, gamma, epsilon: _lag_for(np.linalg.norm(W_h, 2), epsilon),
+            _lag_of(lambda W_h, gamma: np.linalg.norm(W_h, 2)),
             "The slope of the activation is missing: each step multiplies by at most gamma times "
             "the largest singular value.",
         ),
-        Misconception(
+        *_both(
             "Frobenius norm",
-            lambda W_h, gamma, epsilon: _lag_for(gamma * np.linalg.norm(W_h), epsilon),
+            _lag_of(lambda W_h, gamma: gamma * np.linalg.norm(W_h)),
             "`np.linalg.norm(W)` of a matrix is the root of the sum of squares. It is an upper "
             "bound, too, but a worse one: asked is the largest singular value, "
             "`np.linalg.norm(W, 2)`.",
         ),
-        Misconception(
+        *_both(
             "rounded down",
-            lambda W_h, gamma, epsilon: _lag_for(gamma * np.linalg.norm(W_h, 2), epsilon, np.floor),
+            _lag_of(_stretch, np.floor),
             "The lag was rounded down, so there the bound is still above epsilon: round up.",
         ),
-        Misconception(
+        *_both(
             "a guarantee where there is none",
-            _formula_anyway,
+            (_formula_anyway(True), _formula_anyway(False)),
             "The formula was used where gamma times the largest singular value is above 1. There "
             "the bound grows with the lag and promises nothing: return -1.",
         ),
-        Misconception(
+        *_both(
             "smallest singular value",
-            lambda W_h, gamma, epsilon: _lag_for(
-                gamma * np.linalg.svd(W_h, compute_uv=False)[-1], epsilon
-            ),
+            _lag_of(lambda W_h, gamma: gamma * np.linalg.svd(W_h, compute_uv=False)[-1]),
             "The smallest singular value was used: the least stretch instead of the most. NumPy "
             "sorts them, and the largest comes first.",
+        ),
+        Misconception(
+            "strictly below epsilon",
+            _lag_of(_stretch, lambda k: np.floor(k) + 1)[0],
+            "Where the bound meets epsilon exactly, one step too many was counted: it is to be at "
+            "most epsilon, not below it.",
+        ),
+        Misconception(
+            "one step too many",
+            _lag_of(_stretch, lambda k: np.ceil(k) + 1)[1],
+            "One step too many, wherever there is a lag: does the count begin at 1, or is the last "
+            "step counted twice?",
+        ),
+        *_both(
+            "gamma once",
+            (_gamma_once(True), _gamma_once(False)),
+            "gamma was multiplied once, not at each step: the whole product is raised to the power "
+            "k, (gamma s_max)^k.",
         ),
     ),
 )
@@ -541,6 +629,18 @@ COUNTER = Exercise(
             _wrong_size(lambda W, rho, s, k: np.linalg.norm(np.linalg.matrix_power(W, k))),
             "W is right. But `np.linalg.norm` of a matrix without the 2 is the root of the sum of "
             "squares, not the largest singular value.",
+        ),
+        Misconception(
+            "root forgotten",
+            _with_corner(lambda rho, s: _corner(rho, s) ** 2),
+            "The corner is the square of the right one: the sum of squares gives c², and a root is "
+            "missing.",
+        ),
+        Misconception(
+            "other singular value ignored",
+            _with_corner(lambda rho, s: np.sqrt(max(s**2 - 2 * rho**2, 0))),
+            "The other singular value was taken for 0. It is rho²/s, because their product is the "
+            "determinant; its square belongs to the sum of squares.",
         ),
     ),
 )

@@ -475,6 +475,14 @@ def _other_machine(**options):
     return lambda x, gain, eps: _machine(x, gain, eps, **options)
 
 
+def _closing(x, gain, eps):
+    c = np.zeros(x.shape[1])
+    for number, mark in np.moveaxis(x, 2, 1):
+        i = sigmoid(gain * (mark - 0.5))
+        c = (1 - i) * c + i * np.tanh(eps * number)
+    return c / eps
+
+
 MACHINE = Exercise(
     name="adding_machine",
     points=4,
@@ -525,6 +533,32 @@ MACHINE = Exercise(
             "not divided by eps",
             lambda x, gain, eps: eps * _machine(x, gain, eps),
             "The cell holds eps times the sum. Divide the answer by eps.",
+        ),
+        Misconception(
+            "exact sum",
+            lambda x, gain, eps: (x[..., 0] * x[..., 1]).sum(axis=0),
+            "This is the exact sum of the marked numbers. Asked is what the machine answers: its "
+            "gate is never quite open or shut, and its candidate is tanh(eps n), not eps n.",
+        ),
+        Misconception(
+            "marks for gates",
+            lambda x, gain, eps: (np.tanh(eps * x[..., 0]) * x[..., 1]).sum(axis=0) / eps,
+            "The marks themselves were used as gates. The gate is sigmoid(gain (mark - 1/2)): "
+            "never quite 0 or 1.",
+        ),
+        Misconception(
+            "closing gate",
+            _closing,
+            "The cell forgets: what is let in replaces a part of what was there, (1 - i) c. The "
+            "cell of 1997 adds: c = c_prev + i g.",
+        ),
+        Misconception(
+            "tanh of the sum",
+            lambda x, gain, eps: (
+                np.tanh(eps * (sigmoid(gain * (x[..., 1] - 0.5)) * x[..., 0]).sum(axis=0)) / eps
+            ),
+            "The numbers were added first, and tanh was taken of the sum. Each number goes through "
+            "tanh before it enters the cell.",
         ),
     ),
 )

@@ -425,6 +425,20 @@ COUNT = Exercise(
             _count(blocks=4, biases=lambda H: 8 * H),
             "Four blocks are an LSTM's. The GRU has three: r, z, n.",
         ),
+        Misconception(
+            "biases once a layer",
+            lambda D, H, layers, directions: (
+                _count()(D, H, layers, directions) - 6 * H * layers * (directions - 1)
+            ),
+            "The biases were counted once for each layer. Each direction has biases of its own.",
+        ),
+        Misconception(
+            "biases of one layer",
+            lambda D, H, layers, directions: (
+                _count(biases=lambda H: 0)(D, H, layers, directions) + 6 * H
+            ),
+            "The biases were counted for one layer and direction only. Each has its own 6H.",
+        ),
     ),
 )
 
@@ -473,6 +487,12 @@ def _convert_by_torch(K, R, c):
     outer, within = (blocks(row[None])[:, 0] for row in c)
     both = np.where(np.arange(3 * H) < 2 * H, outer + within, outer)
     return blocks(K), blocks(R), both, within[2 * H :]
+
+
+def _blocks_upright(K, R, c):
+    W_i, _, b, b_n = _convert()(K, R, c)
+    z, r, n = np.split(R, 3, axis=1)
+    return W_i, np.concatenate([r, -z, n]), b, b_n
 
 
 CONVERT = Exercise(
@@ -529,6 +549,12 @@ CONVERT = Exercise(
             "second row lost",
             _convert(inner="first only"),
             "For r and z only the first row of c was used. Both rows act there, so they are added.",
+        ),
+        Misconception(
+            "R not transposed",
+            _blocks_upright,
+            "`W_i`, `b` and `b_n` are right. The blocks of R stand in the right order, but none is "
+            "transposed: being square, each fits both ways.",
         ),
     ),
 )

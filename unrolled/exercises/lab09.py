@@ -41,9 +41,12 @@ def _lengths(rng, B, T):
 def _turn_cases(rng):
     cases = []
     base = {"T": 7, "B": 4, "D": 3}
-    for T, B, D in [(4, 2, 1), (5, 3, 2), (9, 4, 2), *one_at_a_time(base, B=1, D=1)]:
+    sizes = [(4, 2, 1), (5, 3, 2), (9, 4, 2), *one_at_a_time(base, B=1, D=1)]
+    for at, (T, B, D) in enumerate(sizes):
         lengths = _lengths(rng, B, T)
         lengths[0] = max(2, T - 2)  # no sequence is its own reverse, none fills the batch
+        if at % 2:
+            lengths.sort()  # the first is not the longest
         cases.append({"x": numbers(rng, T, B, D), "lengths": lengths})
     return cases
 
@@ -246,7 +249,10 @@ def _budget_cases(rng):
         H = int(rng.integers(20, 60)) + 300 * (layers == 2)  # more than a search up to 100 finds
         exact, more = (_size(n, gates, V, D, layers) for n in (H, H + 1))
         tight = more - int(rng.integers(1, 4))  # one more just fails
-        for budget in (exact, (exact + more) // 2, tight):
+        budgets = [exact, (exact + more) // 2, tight]
+        if (gates, layers) in ((4, 1), (3, 4)):  # what is one above the model is not what is equal
+            budgets.append(exact + 1)
+        for budget in budgets:
             cases.append({"budget": budget, "gates": gates, "V": V, "D": D, "layers": layers})
     # not even one unit fits
     nothing = _size(1, 4, 30, 8, 2) - 1
@@ -279,6 +285,13 @@ def _largest_by_formula(budget, gates, V, D, layers):
     while _size(H + 1, gates, V, D, layers) <= budget:
         H += 1
     return H
+
+
+def _smaller_by(left_out):
+    """The largest H where `left_out(H, G, V, layers)` of the parameters are not counted."""
+    return _largest(
+        lambda H, gates, V, D, layers: _size(H, gates, V, D, layers) - left_out(H, gates, V, layers)
+    )
 
 
 BUDGET_EXERCISE = Exercise(
@@ -328,6 +341,26 @@ BUDGET_EXERCISE = Exercise(
             lambda *case: _largest_by_formula(*case) + 1,
             "One more than fits: with this H the model is over the budget. Round down.",
         ),
+        Misconception(
+            "bias of the scores forgotten",
+            _smaller_by(lambda H, G, V, layers: V),
+            "The bias of the scores is missing: b_o has V numbers.",
+        ),
+        Misconception(
+            "two biases for each block",
+            _smaller_by(lambda H, G, V, layers: -G * H * layers),
+            "Each block has two biases here, as torch counts. The statement has one, b.",
+        ),
+        Misconception(
+            "one bias for each layer",
+            _smaller_by(lambda H, G, V, layers: (G - 1) * H * layers),
+            "Each layer has H biases here. There are H for each of its G blocks.",
+        ),
+        Misconception(
+            "strictly below the budget",
+            _smaller_by(lambda H, G, V, layers: -1),
+            "A model with exactly `budget` parameters was refused: at most is <=, not <.",
+        ),
     ),
 )
 
@@ -336,9 +369,10 @@ BUDGET_EXERCISE = Exercise(
 def _end_cases(rng):
     cases = []
     base = {"T": 7, "B": 3, "H": 2}
-    for T, B, H in [(3, 1, 1), (4, 3, 1), (8, 5, 3), *one_at_a_time(base, B=1, H=1)]:
+    sizes = [(3, 1, 1), (4, 3, 1), (8, 5, 3), *one_at_a_time(base, B=1, H=1)]
+    for at, (T, B, H) in enumerate(sizes):
         lengths = _lengths(rng, B, T)
-        lengths[0] = T - 1  # one that has more than one step
+        lengths[-(at % 2)] = T - 1  # one that has more than one step
         y = numbers(rng, T, B, 2 * H) * time_mask(lengths, T)[..., None]
         if T == 8:
             y[T - 2, 0] = y[0, 1] = 0.0  # states that are 0: the end is not told by its value
@@ -437,9 +471,10 @@ ENDS = Exercise(
 def _end_backward_cases(rng):
     cases = []
     base = {"T": 7, "B": 3, "H": 2}
-    for T, B, H in [(3, 1, 1), (4, 3, 1), (8, 5, 3), *one_at_a_time(base, B=1, H=1)]:
+    sizes = [(3, 1, 1), (4, 3, 1), (8, 5, 3), *one_at_a_time(base, B=1, H=1)]
+    for at, (T, B, H) in enumerate(sizes):
         lengths = _lengths(rng, B, T)
-        lengths[0] = T - 1
+        lengths[-(at % 2)] = T - 1
         if T == 8:
             lengths[1] = 1  # both ends of a sequence of one step are the same place
         cases.append({"ds": numbers(rng, B, 2 * H), "lengths": lengths, "T": T})
@@ -518,6 +553,18 @@ ENDS_BACKWARD = Exercise(
             _send(lambda lengths: lengths, _begin),
             "The forward half was sent one step too far, into the padding.",
         ),
+        Misconception(
+            "forward half at every step",
+            lambda ds, lengths, T: np.concatenate(
+                [
+                    time_mask(lengths, T)[..., None] * ds[:, : ds.shape[1] // 2],
+                    (np.arange(T) == 0)[:, None, None] * ds[:, ds.shape[1] // 2 :],
+                ],
+                axis=2,
+            ),
+            "The backward half is right. The forward half was sent to every step of the sequence; "
+            "it was read at its last step only.",
+        ),
     ),
 )
 
@@ -566,6 +613,10 @@ def _pool_by_torch(y, lengths):
 
 def _mask_on_units(y, lengths):
     return time_mask(lengths, len(y))[:, None, :]
+
+
+def _last_steps(y, lengths):
+    return y[lengths - 1, np.arange(len(lengths))]
 
 
 POOL = Exercise(
@@ -622,6 +673,17 @@ POOL = Exercise(
             _pool(mean=lambda y, n: y.sum(axis=0) / n.max()),
             "The sums were divided by the longest length. Each sequence has its own.",
         ),
+        Misconception(
+            "last step for the mean",
+            _pool(mean=_last_steps),
+            "The maximum is right. The mean is the last step of each sequence: all steps count.",
+        ),
+        Misconception(
+            "largest without its sign",
+            _pool(most=lambda y, n: np.take_along_axis(y, np.abs(y).argmax(axis=0)[None], 0)[0]),
+            "The mean is right. The maximum was chosen by size, without the sign: -3 is smaller "
+            "than 1.",
+        ),
     ),
 )
 
@@ -651,6 +713,11 @@ def _sizes(lengths):
 def _in_order(x, lengths, order):
     x, lengths = x[:, order], lengths[order]
     return np.concatenate([x[t, lengths > t] for t in range(max(lengths))])
+
+
+def _in_rank(x, lengths):
+    ranks = np.argsort(np.argsort(-lengths))
+    return np.stack([x[t, n] for t in range(max(lengths)) for n in ranks if lengths[n] > t])
 
 
 def _pack(x, lengths):
@@ -726,6 +793,24 @@ PACK = Exercise(
             ),
             "The rows are right. The sizes are off by one step: at step t, from 0, those with "
             "lengths > t are alive.",
+        ),
+        Misconception(
+            "ranks for the order",
+            lambda x, lengths: (
+                _in_rank(x, lengths),
+                _sizes(lengths),
+            ),
+            "The sizes are right. The sequences were put in the order of their ranks (argsort of "
+            "argsort); what says which sequence comes first is argsort itself.",
+        ),
+        Misconception(
+            "sizes up to T",
+            lambda x, lengths: (
+                _pack(x, lengths)[0],
+                (np.arange(len(x))[:, None] < lengths).sum(axis=1),
+            ),
+            "The rows are right. The sizes go on to T, with zeros; they end with the longest "
+            "sequence.",
         ),
     ),
 )

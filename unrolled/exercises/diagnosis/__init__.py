@@ -7,19 +7,21 @@ compares what they give, `places` says where and by how little an answer is wron
 holds in every case; what is not certain is not said.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
 from .answers import listed, parts
-from .known import recognise
+from .known import gives_part, recognise
 from .places import by_case, by_place, precision
 from .relations import exchanged, loose_relation, relation
 from .variants import matches
 
 __all__ = ["Diagnosis", "Kind", "diagnose", "recognise"]
 
+OTHER_RIGHT = re.compile(r"^[^.,]*\b(?:is|are) right(?:\.|, (?:but|and)) (?:But )?(.)")
 OTHERS = 4  # alterations that give the same numbers: where there are more, none is told
 
 
@@ -82,19 +84,32 @@ def _named(known):
 
 
 def _named_by_part(exercise, cases, pieces):
-    """A misconception in each wrong result: mistakes made together match none as a whole."""
+    """A misconception in each wrong result: mistakes made together match none as a whole.
+
+    One that spoils a result that is right here is another mistake.
+    """
     wrong = [piece for piece in pieces if any(piece.wrong)]
     if len(pieces) == 1:
         return None
     known = []
+    right = [piece for piece in pieces if piece not in wrong]
     for piece in wrong:
-        found = recognise(exercise, cases, piece.got, pieces.index(piece))
+        found = [
+            one
+            for one in recognise(exercise, cases, piece.got, pieces.index(piece))
+            if all(gives_part(exercise, cases, one, p.right, pieces.index(p)) for p in right)
+        ]
         if len(found) != 1:
             return None
         known.append(found[0])
-    clauses = [one.says if one not in known[:i] else "the same." for i, one in enumerate(known)]
+    clauses = [_alone(one) if one not in known[:i] else "the same." for i, one in enumerate(known)]
     says = _told(pieces, wrong, clauses)
     return Diagnosis(says, Kind.MISCONCEPTION, known[0].name, known[0].section)
+
+
+def _alone(misconception):
+    """What it says without a word on the other results, which are told of by themselves."""
+    return OTHER_RIGHT.sub(lambda found: found[1].upper(), misconception.says)
 
 
 def _related(pieces, relation=relation):
@@ -125,16 +140,16 @@ def _altered(exercise, cases, pieces, right):
         i = pieces.index(piece)
         named = recognise(exercise, cases, piece.got, i) if piece.comparable else []
         clause = relation(piece, pieces) or loose_relation(piece, pieces)
-        if len(named) == 1:
-            known = known or named[0]
-            clauses.append(named[0].says)
-            kinds.append(Kind.MISCONCEPTION)
-        elif clause:
+        if clause:
             clauses.append(clause)
             kinds.append(Kind.RELATION)
         elif match and i in match.agrees and _comes_out(match):
             clauses.append(_comes_out(match))
             kinds.append(Kind.ALTERATION)
+        elif len(named) == 1:
+            known = known or named[0]
+            clauses.append(_alone(named[0]))
+            kinds.append(Kind.MISCONCEPTION)
         else:
             clauses.append("")
             kinds.append(None)
@@ -149,7 +164,7 @@ def _altered(exercise, cases, pieces, right):
 
 def _comes_out(match):
     """The clause for a Match: the first alteration, and whether others give the same."""
-    if len(match.says) > OTHERS:
+    if not 0 < len(match.says) <= OTHERS:
         return ""
     first, *rest = (f"if, {one}" if one.startswith("in ") else f"if {one}" for one in match.says)
     here = "in the one case that fails, " if match.cases == 1 else ""

@@ -7,11 +7,20 @@ made (`Alteration.made`), in place, because copying trees would take longer than
 
 import ast
 import contextlib
+import re
 from dataclasses import dataclass
 from itertools import combinations, permutations
 
 LONGEST = 60  # characters of code in a sentence
+CODE = re.compile("`[^`]*`")
 FEW = 8  # alterations that may be made together, in all places
+# What a student knows by name: letters of an equation, and words of the statements.
+WORDS = re.compile(
+    r"(?:[A-Za-z]{1,2}|d?[A-Za-z]_\w{1,4}|d[a-z]_\w{1,4}|p_cont"
+    r"|alive|factor|guess|guesses|mask|norms?|one_hot|order|padded|rows|scores|sizes|slope|tokens?"
+    r"|windows?|winners)$"
+)
+WHOLE = (ast.Name, ast.Call, ast.Subscript, ast.Attribute, ast.Constant)
 
 DROPPABLE = {
     *("tanh", "sigmoid", "exp", "log", "sqrt", "abs", "cumsum", "ceil", "floor", "sign", "sort"),
@@ -154,6 +163,57 @@ def _apart(alike):
     )
 
 
+def legible(tree, returns):
+    """f(clause) -> the clause in words a student knows, or "" where there are none.
+
+    What a program calls by a word of its own, as `count`, is told by how it is computed.
+    """
+    known = {argument.arg for argument in tree.args.args} | set(returns)
+    values, once = {}, {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            once[node.id] = node.id not in once
+        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+            once |= {n.id: False for n in ast.walk(node.value) if isinstance(n, ast.Name)}
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target, value = node.targets[0], node.value
+            both = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
+            pairs = zip(target.elts, value.elts, strict=False) if both else [(target, value)]
+            values |= {one.id: v for one, v in pairs if isinstance(one, ast.Name)}
+    private = sorted(n for n in once if n not in known and not WORDS.match(n))
+    if not private:
+        return lambda clause: clause
+    word = re.compile(rf"(?<![\w.])({'|'.join(private)})(?!\w)")
+    familiar = re.compile(rf"(?<![\w.])({'|'.join((known | once.keys()) - set(private))})(?!\w)")
+
+    def spelt(found):
+        if not once[found[1]] or found[1] not in values:
+            return found[0]
+        value = values[found[1]]
+        written = ast.unparse(value).replace("np.", "")
+        return written if isinstance(value, WHOLE) else f"({written})"
+
+    def spelt_out(clause):
+        for _ in range(3):
+            clause = CODE.sub(lambda code: word.sub(spelt, code[0]), clause)
+        clause = re.sub(r"`\(([^()]*)\)`", r"`\1`", clause)
+        codes = CODE.findall(clause)
+        unclear = any(word.search(code) or len(code) > LONGEST + 2 for code in codes)
+        return "" if unclear else clause
+
+    def clear(clause):
+        found = re.fullmatch(r"in (`[^`]*`), (.*)", clause)
+        if not found or not word.search(found[1]):
+            return spelt_out(clause)
+        rest = spelt_out(found[2])
+        if not rest or any(map(familiar.search, CODE.findall(rest))):
+            return rest
+        where = spelt_out(found[1])
+        return f"in {where}, {rest}" if where else ""
+
+    return clear
+
+
 def text(node):
     """A piece of code as it stands in a sentence."""
     written = node if isinstance(node, str) else ast.unparse(node)
@@ -285,10 +345,10 @@ class _Walk:
                 if shape and shape[0] > 1:
                     zero = f"np.concatenate([0 * {name}[:1], {name}[:-1]])"
                     changes += [
-                        (zero, f"`{name}` is read one place late, with 0 at the front"),
+                        (zero, f"`{name}[i - 1]` stands for each `{name}[i]`, and 0 for the first"),
                         (
                             f"np.concatenate([{name}[1:], 0 * {name}[:1]])",
-                            f"`{name}` is read one place early, with 0 at the end",
+                            f"`{name}[i + 1]` stands for each `{name}[i]`, and 0 for the last",
                         ),
                         (
                             f"np.concatenate([{name}[:-1], 0 * {name}[-1:]])",
@@ -315,7 +375,7 @@ class _Walk:
             for code, says in changes:
                 line = ast.Assign([ast.Name(name, ast.Store())], _parsed(code), lineno=0)
                 edit = Edit(self.tree, "body", None, [line, *self.tree.body])
-                yield Alteration((edit,), "", says, 2)
+                yield Alteration((edit,), "", says, 3 if " stands for each " in says else 2)
         for i, one in enumerate(given):
             for other in given[i + 1 :]:
                 if self.shapes.get(one, 0) == self.shapes.get(other, 1):
@@ -870,9 +930,13 @@ class _Walk:
         else:
             yield change(right, f"{text(right)} stands for {text(node)}", 2)
             yield change(_negative(right), f"the term {text(left)} is missing", 1)
+            turned = f"{text(_binary(right, ast.Sub, left))} stands for {text(node)}"
+            why = (
+                "a negative index counts from the end" if self.inside_index else "the sign is wrong"
+            )
             yield change(
                 _binary(right, ast.Sub, left),
-                f"{text(_binary(right, ast.Sub, left))} stands for {text(node)}: the sign is wrong",
+                f"{turned}: {why}",
                 1,
                 ("a-b", key),
             )

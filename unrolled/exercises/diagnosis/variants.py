@@ -16,7 +16,7 @@ import numpy as np
 from ..comparing import arranged
 from ..plain import NotPlain
 from ..weights import CannotRun
-from .alterations import alterations
+from .alterations import alterations, legible
 from .answers import evidence, same
 from .relations import FEWEST
 from .worlds import World
@@ -132,14 +132,15 @@ def _add_variants(found, world, exercise):
     shapes = world.shapes(found.cases[found.probe].values())
     for member in world.functions:
         returns = () if member.helper else tuple(exercise.returns)
+        clear = legible(member.tree, exercise.returns)
         for one in alterations(member.tree, shapes.get(member.name, {}), returns):
             if len(found.variants) >= MOST:
                 return
             with one.made():
                 code = member.compiled()
             if code is not None:
-                says = one.sentence
-                if member.helper:
+                says = clear(one.sentence)
+                if says and member.helper:
                     says = f"in the function `{member.name}`, {says}"
                 variant = Variant(says, one.rank + 2 * member.helper, member, code)
                 found.variants.append((world, variant))
@@ -217,9 +218,10 @@ def _told(known, variants):
     """The sentences of variants, the least far-fetched first, one of each kind.
 
     Variants that agree on other cases, too, are one program written differently, and one sentence
-    will do; those that do not only happen to agree here.
+    will do; those that do not only happen to agree here. Where one of them has no sentence that a
+    student could read, nothing is told.
     """
-    ordered = sorted(variants, key=lambda pair: (pair[1].rank, len(pair[1].says)))
+    ordered = sorted(variants, key=lambda pair: (not pair[1].says, pair[1].rank, len(pair[1].says)))
     others = [case for seed in ELSEWHERE for case in known.exercise.draw(seed)]
     others = [case for case in others if _size(case) <= LARGEST][-MOST_ELSEWHERE:]
     told, kinds = [], []
@@ -229,7 +231,7 @@ def _told(known, variants):
         if not any(_alike(results, kind) for kind in kinds):
             kinds.append(results)
             told.append(variant.says)
-    return tuple(told)
+    return tuple(told) if all(told) else ()
 
 
 def _size(case):

@@ -34,8 +34,8 @@ def fair_max_backward(dout, x, n, stride):
         start = stride * l
         window = x[:, :, start : start + n]
         wins = window == window.max(axis=2, keepdims=True)
-        ties = wins.sum(axis=2, keepdims=True)
-        dx[:, :, start : start + n] += wins * dout[:, :, l, None] / ties
+        winners = wins.sum(axis=2, keepdims=True)
+        dx[:, :, start : start + n] += wins * dout[:, :, l, None] / winners
     return dx
 
 

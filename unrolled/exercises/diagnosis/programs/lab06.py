@@ -36,6 +36,8 @@ def vanishing_lag(W_h, gamma, epsilon):
     step = gamma * largest
     if step >= 1:
         return -1
+    if step == 0:
+        return 1
     lag = np.log(epsilon) / np.log(step)
     return int(np.ceil(lag))
 
