@@ -10,7 +10,6 @@ import json
 import keyword
 import re
 import subprocess
-import symtable
 import sys
 import textwrap
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from unrolled.authoring import notebooks
 from unrolled.authoring.notebooks import ROOT, AuthoringError, Cell
+from unrolled.common import scopes
 
 GENERATED = re.compile(r"^Generated from (chapters/\S+\.md);", re.MULTILINE)
 PACKAGE = "unrolled"
@@ -262,11 +262,8 @@ def _definer(chapter, trees, name):
     for cell in chapter.code:
         if trees[cell.index] is None or FOLDERS.keys() & set(cell.tags):
             continue
-        scope = symtable.symtable(ast.unparse(trees[cell.index]), chapter.name, "exec")
-        if name in scope.get_identifiers():
-            symbol = scope.lookup(name)
-            if symbol.is_assigned() or symbol.is_namespace():
-                return cell
+        if name in scopes.names(ast.unparse(trees[cell.index])).bound:
+            return cell
     return None
 
 
