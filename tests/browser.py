@@ -3,6 +3,9 @@
 Tests get a browser from the fixture `chromium` (conftest.py), which gives them the mark `browser`.
 """
 
+import functools
+import http.server
+import threading
 from contextlib import contextmanager
 
 from axe_playwright_python.sync_playwright import Axe
@@ -36,6 +39,23 @@ def launched():
         browser = playwright.chromium.launch(executable_path=machine.browser(), args=SWITCHES)
         yield browser
         browser.close()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def served(folder):
+    """The address at which a folder is served while the context lasts."""
+    handler = functools.partial(QuietHandler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
 
 
 def axe(page, options=EVERYTHING):

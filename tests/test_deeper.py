@@ -55,6 +55,11 @@ def test_what_is_folded_counts_apart(chapter):
     assert reading_time.minutes(chapter(text(words(50)), folded)) == pytest.approx(before)
 
 
+def test_an_explorable_does_not_count(chapter):
+    found = chapter('```{explorable} paths\n{"x": [1, 2]}\n```\n\n')
+    assert reading_time.minutes(found) == reading_time.minutes(chapter(""))
+
+
 def test_times_of_the_chapters_belong_to_their_sections():
     for path in notebooks.chapters():
         found = notebooks.read(path)

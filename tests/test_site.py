@@ -3,18 +3,15 @@
 The pages are visited once, in one browser; each test then asks one question of all of them.
 """
 
-import functools
-import http.server
 import json
 import re
-import threading
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
 
 import nbformat
 import pytest
-from browser import CONTRAST, LAYOUT, STRUCTURE, UNFOLD, axe
+from browser import CONTRAST, LAYOUT, STRUCTURE, UNFOLD, axe, served
 from jupyter_cache import get_cache
 
 from unrolled import exercises
@@ -172,11 +169,7 @@ def visits(learner, chromium):
 
 
 def visit_all(folder, browser):
-    handler = functools.partial(QuietHandler, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    home = f"http://127.0.0.1:{server.server_port}/"
-    try:
+    with served(folder) as home:
         for mode, width in (LIGHT_WIDE, DARK_NARROW):
             context = browser.new_context(
                 color_scheme=mode,
@@ -188,19 +181,12 @@ def visit_all(folder, browser):
                     continue
                 yield visit(context.new_page(), home, name, mode, width)
             context.close()
-    finally:
-        server.shutdown()
 
 
 def modes(name):
     """Light and wide, dark and narrow; of a lab and its solution, which look alike, one each."""
     folder = name.partition("/")[0]
     return {"labs": [DARK_NARROW], "solutions": [LIGHT_WIDE]}.get(folder, [LIGHT_WIDE, DARK_NARROW])
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
 
 
 def visit(page, home, name, mode, width):

@@ -9,7 +9,8 @@ from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
 from myst_parser.parsers.options import TokenizeError, options_to_items
 
-VERBATIM = {"code", "code-block", "math", "raw", "literalinclude", "bibliography", "self-check"}
+VERBATIM = {"code", "code-block", "math", "raw", "literalinclude", "bibliography"}
+VERBATIM |= {"self-check", "explorable"}
 PARSER = create_md_parser(
     MdParserConfig(enable_extensions={"amsmath", "attrs_inline", "colon_fence", "dollarmath"}),
     RendererHTML,

@@ -2,7 +2,8 @@
 
 Prose at 200 words a minute, 45 s for a displayed equation, 4 s for a line of code, 30 s for a
 figure. What is folded when the page opens does not count: solutions of exercises, hidden code,
-blocks between `{deeper-start}` and `{deeper-end}`; nor do the questions at the end.
+blocks between `{deeper-start}` and `{deeper-end}`; nor do the questions at the end, nor the
+explorables, on which no text depends.
 """
 
 import re
@@ -12,7 +13,7 @@ from unrolled.authoring.markup import blocks
 
 WORD, EQUATION, LINE, FIGURE = 60 / 200, 45.0, 4.0, 30.0  # seconds
 NOT_SHOWN = {"remove-cell", "remove-input", "hide-input", "hide-cell"}
-NOT_READ = {"solution", "solution-start", "self-check", "bibliography"}
+NOT_READ = {"solution", "solution-start", "self-check", "explorable", "bibliography"}
 START, END = "deeper-start", "deeper-end"
 
 

@@ -1,6 +1,6 @@
 """What the site generates: slide map, errata, glossary, tables of functions and of speed, course
-plan, the diagram of the chapters, and in each chapter the margin notes that lead back to the
-slides.
+plan, the diagram of the chapters, the figures to take hold of, and in each chapter the margin notes
+that lead back to the slides.
 
 Part of the site's Sphinx extension. All of it is read from data and code at build time, so that
 none of it can drift.
@@ -9,6 +9,7 @@ none of it can drift.
 from unrolled.authoring.pages import (
     deeper,
     diagram,
+    explorable,
     generated,
     glossary,
     library,
@@ -30,8 +31,8 @@ GENERATED = (
 
 
 def setup(app):
-    parts = (deeper, diagram, generated, glossary, library, links, plan, poster, slide_map, speed)
-    for part in parts:
+    parts = (deeper, diagram, explorable, generated, glossary, library, links, plan, poster)
+    for part in (*parts, slide_map, speed):
         part.setup(app)
     app.connect(
         "env-get-outdated", lambda app, env, *_: [p for p in GENERATED if p in env.all_docs]

@@ -1,0 +1,387 @@
+"""The explorables in a real browser: their numbers beside those of the chapters' functions, each
+solved with nothing but keys, in both modes, narrow, and absent on paper and without a script.
+
+The pages are small: each holds one directive as its chapter has it.
+"""
+
+import numpy as np
+import pytest
+from browser import axe, served
+from test_book import write
+
+from unrolled import bptt, clipping, convolution, unfolding
+from unrolled.authoring import book, notebooks
+from unrolled.authoring.markup import blocks
+from unrolled.authoring.notebooks import ROOT
+from unrolled.authoring.pages import explorable
+
+# of Sphinx's extensions, about themselves
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::FutureWarning", "ignore::PendingDeprecationWarning"
+)
+NAMES = explorable.names()
+SCRIPT_BYTES = 12_000
+DRAWS = 12  # random settings of each
+# how each is solved: (control, keys) in the order of the page
+KEYS = {
+    "cliff": [("tau", ["ArrowLeft"] * 6)],
+    "filter": [("m1", ["ArrowLeft"] * 3), ("m2", ["ArrowLeft"]), ("m3", [])],
+    "lamp": [("bits", ["Control+a", *"100000000000"])],
+    "paths": [("w", ["Home", "ArrowRight"]), ("t", ["End"]), ("i", ["Home"])],
+}
+CHAPTERS = {}  # name: (chapter, block of the directive)
+for path in notebooks.chapters():
+    chapter = notebooks.read(path)
+    for cell in chapter.cells:
+        for block in blocks(cell) if cell.kind == "markdown" else []:
+            if block.directive == "explorable":
+                CHAPTERS[block.argument] = chapter, cell, block
+
+
+def directive(name):
+    _, cell, block = CHAPTERS[name]
+    return "\n".join(cell.source.splitlines()[block.line - 1 : block.end - 1])
+
+
+# On the pages
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_stands_below_a_figure_that_stays_without_it(name):
+    chapter, cell, block = CHAPTERS[name]
+    before = chapter.cells[cell.index - 1]
+    assert "figure" in before.metadata.get("mystnb", {}), "paper has that figure, and its caption"
+    assert cell.source.splitlines()[: block.line - 1] == [], "directly below it"
+
+
+@pytest.mark.parametrize("path", sorted(explorable.FOLDER.glob("*.js")), ids=lambda path: path.name)
+def test_scripts_are_small(path):
+    assert path.stat().st_size <= SCRIPT_BYTES
+
+
+FAULTS = {
+    "```{explorable} nothing\n```": "there is no explorable 'nothing'; there are: ",
+    "```{explorable} paths\n```\n\n```{explorable} paths\n```": "'paths' is on this page already",
+    "```{explorable} cliff\n{x}\n```": "its content is no JSON: Expecting property name",
+    "```{explorable} lamp\n[1]\n```": 'its content is no JSON object; write {"name": value}',
+}
+
+
+def test_a_directive_that_cannot_be_used_is_refused(tmp_path, capsys):
+    small_book(tmp_path, {"a": "\n\n".join(FAULTS)})
+    with pytest.raises(SystemExit):
+        book.build(root=tmp_path)
+    said = capsys.readouterr().err
+    for hint in FAULTS.values():
+        assert hint in said
+
+
+def small_book(tree, pages):
+    write(tree, "_config.yml", (ROOT / "_config.yml").read_text("utf-8"))
+    listed = "".join(f"- file: chapters/{name}\n" for name in pages)
+    write(tree, "_toc.yml", f"format: jb-book\nroot: chapters/index\nchapters:\n{listed}")
+    write(tree, "requirements.txt", "")
+    write(tree, "chapters/references.bib", "")
+    write(tree, "chapters/index.md", "(home)=\n# Home\n")
+    for name, text in pages.items():
+        write(
+            tree,
+            f"chapters/{name}.md",
+            f"# The page\n\n[Before](index.md)\n\n{text}\n\n[After](index.md)\n",
+        )
+
+
+# In the browser
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    tree = tmp_path_factory.mktemp("book")
+    small_book(tree, {name: directive(name) for name in NAMES})
+    return book.build(root=tree)
+
+
+@pytest.fixture(scope="module")
+def home(site):
+    with served(site) as address:
+        yield address + "chapters/"
+
+
+@pytest.fixture(scope="module")
+def browser(chromium, home):
+    """Opened when the book is built, for which asyncio must be free."""
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def opened(browser, home):
+    """opened(name, query, **options): the page of an explorable, which is ready."""
+    contexts, errors = [], []
+
+    def open_page(name, query="", wait=True, **options):
+        size = {"width": 1280, "height": 900}
+        context = browser.new_context(**{"viewport": size, "reduced_motion": "reduce"} | options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{home}{name}.html{query}")
+        if wait:
+            page.wait_for_selector(f"#explorable-{name}[data-ready]")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not errors
+
+
+def ask(page, script, *arguments):
+    """What a function of the element gives."""
+    return page.locator(".explorable").evaluate(f"(element, [a]) => {script}", [*arguments, None])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_numbers_are_those_of_the_chapter(name, opened, rng):
+    page = opened(name)
+    parameters, data = ask(page, "[element.parameters, element.data ?? null]")
+    for _ in range(DRAWS):
+        ask(page, "element.set(a)", RANDOM[name](rng, data))
+        shown = ask(page, "element.values()")
+        for what, (got, expected) in CHECKS[name](shown, parameters, data).items():
+            got = np.asarray(got, float)
+            np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9, err_msg=what)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_solved_by_keyboard_alone(name, opened):
+    page = opened(name)
+    assert page.locator(".explorable-solved").inner_text() == ""
+    page.get_by_role("link", name="Before").focus()
+    for control, keys in KEYS[name]:
+        for _ in range(30):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.name") == f"explorable-{name}-{control}":
+                break
+        else:
+            pytest.fail(f"no Tab leads to {control}")
+        for key in keys:
+            page.keyboard.press(key)
+    solved = page.locator("[data-solved] .explorable-solved[role=status]")
+    solved.wait_for()
+    assert solved.inner_text().startswith("Solved.")
+    page.wait_for_function(SPOKEN)
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == "Reset":
+            break
+    before = ask(page, "element.state")
+    page.keyboard.press("Enter")
+    assert page.locator(".explorable-solved").inner_text() == ""
+    assert ask(page, "element.state") == ask(page, "element.initial()") != before
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_accessible_in_both_modes_and_narrow(name, mode, opened):
+    width = 390 if mode == "dark" else 1280
+    page = opened(name, color_scheme=mode, viewport={"width": width, "height": 844})
+    assert axe(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    sliders = page.locator(".explorable input[type=range]")
+    for slider in sliders.all():
+        assert slider.get_attribute("aria-valuetext")
+
+
+def test_a_setting_is_in_the_address(opened):
+    page = opened("paths", "#explorable-paths?w=0.75&t=9&i=3&k=x&no=1")
+    state = {"w": 0.75, "t": 6, "i": 3, "k": 6}
+    assert ask(page, "element.state") == state
+    assert page.locator(".explorable").evaluate("(e) => e.getBoundingClientRect().top < 300")
+    page.locator("[name=explorable-paths-k]").press("Home")
+    page.wait_for_function("location.hash === '#explorable-paths?w=0.75&t=6&i=3&k=1'")
+    page.reload()
+    page.wait_for_selector("[data-ready]")
+    assert ask(page, "element.state") == state | {"k": 1}
+    page.get_by_role("button", name="Reset").click()
+    page.wait_for_function("location.hash === ''")
+
+
+def test_what_is_typed_or_linked_is_no_markup(opened):
+    page = opened("lamp", "#explorable-lamp?bits=1%3Cb%3E0%22%26&gain=%3Ci%3E")
+    assert ask(page, "element.values().x") == [1, 0]
+    assert page.locator(".explorable :is(svg, .explorable-told) b").count() == 0
+
+
+def test_the_picture_can_be_touched(opened):
+    page = opened("paths", viewport={"width": 390, "height": 844}, has_touch=True)
+    square = page.locator("svg rect.cell").nth(4).bounding_box()
+    page.touchscreen.tap(square["x"] + 5, square["y"] + 5)
+    assert [ask(page, "element.state")[key] for key in "ti"] == [3, 2]
+
+
+def test_nothing_runs_before_it_is_on_screen(opened):
+    page = opened("paths", wait=False, viewport={"width": 1280, "height": 900})
+    page.wait_for_selector("[data-ready]")
+    fetched = "performance.getEntriesByType('resource').map((entry) => entry.name.split('/').pop())"
+    assert "paths.js" in page.evaluate(fetched)
+    page = opened("paths", wait=False, viewport={"width": 1280, "height": 120})
+    page.wait_for_load_state("networkidle")
+    assert not {"paths.js", "base.js"} & set(page.evaluate(fetched))
+    page.locator(".explorable").scroll_into_view_if_needed()
+    page.wait_for_selector("[data-ready]")
+
+
+def test_on_paper_and_without_a_script_it_is_not_there(opened, site, browser):
+    page = opened("cliff")
+    page.emulate_media(media="print")
+    assert not page.locator(".explorable").is_visible()
+    page = opened("cliff", wait=False, java_script_enabled=False)
+    assert page.locator(".explorable").bounding_box()["height"] <= 1
+    page = browser.new_page()  # as a file, where browsers load no modules
+    page.goto((site / "chapters" / "cliff.html").as_uri())
+    assert "stands here when the book is served" in page.locator(".explorable").inner_text()
+    page.close()
+
+
+def test_drawing_is_quick_enough_to_drag(opened):
+    """A generous bound: the machine may be busy, and is made four times slower here."""
+    page = opened("filter")
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
+    spent = ask(page, DRAG)
+    assert np.median(spent) < 500
+
+
+SPOKEN = """() => {
+  const words = (part) => document.querySelector(`.explorable-${part}`).textContent.trim();
+  return words("told") && words("spoken") === words("told");
+}"""
+DRAG = """(async () => {
+  const spent = [];
+  for (let n = 0; n < 20; n++) {
+    const begun = performance.now();
+    element.set({ m1: (n % 9) / 2 - 2, j: n % 12 });
+    element.render();
+    element.getBoundingClientRect();
+    spent.push(performance.now() - begun);
+    await new Promise(requestAnimationFrame);
+  }
+  return spent;
+})()"""
+
+
+# Random settings, and the same numbers from the chapters' functions
+
+
+def draw_filter(rng, data):
+    steps = {name: int(rng.integers(-4, 5)) / 2 for name in ("m1", "m2", "m3")}
+    sizes = {"stride": rng.integers(1, 4), "padding": rng.integers(0, 3)}
+    sizes |= {"dilation": rng.integers(1, 4), "j": rng.integers(1, 15)}
+    return steps | {name: int(value) for name, value in sizes.items()}
+
+
+def check_filter(shown, parameters, data):
+    x = np.array(parameters["x"], float)
+    m = np.array([shown["m1"], shown["m2"], shown["m3"]], float)
+    layer = {name: shown[name] for name in ("stride", "padding", "dilation")}
+    out, cache = convolution.conv1d(x[None, None], m[None, None], np.zeros(1), **layer)
+    dx, dw, _ = convolution.conv1d_backward(out, cache)  # of ½ Σ c_j²
+    found = {
+        "responses": (shown["c"], out[0, 0]),
+        "length": (shown["length"], convolution.output_length(len(x), 3, **layer)),
+        "dx": (shown["dx"], dx[0, 0]),
+        "dm": (shown["dm"], dw[0, 0]),
+        "matrix": (np.array(shown["matrix"]) @ x, out[0, 0]),
+    }
+    if layer == {"stride": 1, "padding": 0, "dilation": 1}:
+        found["Toeplitz"] = shown["matrix"], convolution.toeplitz(m, len(x))
+    return found
+
+
+def draw_cliff(rng, data):
+    place = {"tau": int(rng.integers(11)), "eta": int(rng.integers(7))}
+    return place | {"w": rng.uniform(3.5, 7), "b": rng.uniform(-3, 1)}
+
+
+def check_cliff(shown, parameters, data):
+    """Each step by itself: over many, the cliff makes much of a rounding error."""
+
+    def slope(w, b):
+        h_0, W = np.array([[1 / (1 + np.exp(-0.5))]]), np.array([[w]])
+        x, W_i = np.zeros((50, 1, 1)), np.zeros((1, 1))
+        h, cache = unfolding.rnn_forward(x, h_0, W_i, W, np.array([b]), "sigmoid")
+        dh = np.zeros(h.shape)
+        dh[-1] = 2 * (h[-1] - 0.7)
+        *_, dW_h, db = bptt.rnn_backward(dh, cache)
+        return float((h[-1, 0, 0] - 0.7) ** 2), {"w": dW_h[0], "b": db}
+
+    points, after, norms = shown["points"], [], []
+    for w, b in points[:-1:10]:
+        clipped, norm = clipping.clip_by_norm(slope(w, b)[1], shown["threshold"])
+        after.append([w - shown["rate"] * clipped["w"][0], b - shown["rate"] * clipped["b"][0]])
+        norms.append(norm)
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    return {
+        "steps": (points[1::10], after),
+        "norms": (shown["norms"][::10], norms),
+        "loss": (shown["loss"], slope(*points[-1])[0]),
+        "longest": (shown["longest"], steps.max()),
+        "clipped": (shown["clipped"], np.sum(np.array(shown["norms"]) > shown["threshold"])),
+    }
+
+
+def draw_lamp(rng, data):
+    bits = "".join(map(str, rng.integers(2, size=rng.integers(1, 13))))
+    return {"bits": bits, "gain": rng.uniform(2, 8), "t": int(rng.integers(1, 13))}
+
+
+def check_lamp(shown, parameters, data):
+    gain, x = shown["gain"], np.array([float(bit) for bit in shown["bits"]])
+    W_i, b = gain * np.ones((2, 1)), gain * np.array([-0.5, -1.5])
+    W_h = gain * np.array([[1.0, -1.0], [1.0, -1.0]])
+    h, _ = unfolding.rnn_forward(x[:, None, None], None, W_i, W_h, b, "sigmoid")
+    s, _ = unfolding.readout(h, np.array([[1.0, -1.0]]))
+    truth = np.cumsum(np.append(0, x)) % 2
+    return {
+        "states": (shown["h"], h[:, 0]),
+        "pre-activations": (shown["a"], h[:-1, 0] @ W_h.T + x[:, None] @ W_i.T + b),
+        "outputs": (shown["s"], s[:, 0, 0]),
+        "truth": (shown["truth"], truth),
+        "wrong": (shown["wrong"], (s[:, 0, 0] > 0.5) != truth),
+    }
+
+
+def draw_paths(rng, data):
+    t = int(rng.integers(1, 7))
+    place = {"t": t, "i": int(rng.integers(1, t + 1)), "k": int(rng.integers(1, 7))}
+    return place | {"w": rng.uniform(-1.5, 1.5)}
+
+
+def check_paths(shown, parameters, data):
+    x, y = (np.array(parameters[name], float) for name in "xy")
+    T, W, one = len(x), np.array([[shown["w"]]]), np.ones((1, 1))
+    h_0 = np.array([[parameters["h_0"]]])
+    h, cache = unfolding.rnn_forward(x[:, None, None], h_0, one, W, np.zeros(1))
+    v = h - np.append(h_0, y)[:, None, None]  # of Σ ½(h_t - y_t)²
+    of_loss, lags = [], []
+    for t in range(1, T + 1):
+        alone = np.where(np.arange(T + 1) == t, v[:, 0, 0], 0)[:, None, None]
+        lags.append(bptt.gradient_by_lag(alone, cache)[:t, 0, 0][::-1])
+        of_loss.append(bptt.sum_over_paths(alone, cache)[3].item())
+    chosen = clipping.step_jacobians(h, W)[shown["i"] : shown["t"]]
+    terms = lags[shown["t"] - 1]
+    return {
+        "states": (shown["h"], h[:, 0, 0]),
+        "terms": (np.concatenate(shown["terms"]), np.concatenate(lags)),
+        "a row is the gradient of its loss": ([sum(row) for row in shown["terms"]], of_loss),
+        "product": (shown["product"], np.prod(chosen)),
+        "term": (shown["term"], terms[shown["i"] - 1]),
+        "share": (shown["share"], abs(terms[shown["i"] - 1]) / np.abs(terms).sum()),
+        "sum": (shown["all"], bptt.sum_over_paths(v, cache)[3]),
+        "recursion": (shown["recursion"], bptt.rnn_backward(v, cache)[3]),
+        "truncated": (shown["truncated"], bptt.truncated_backward(v, cache, shown["k"])[3]),
+    }
+
+
+RANDOM = {name: globals()[f"draw_{name}"] for name in NAMES}
+CHECKS = {name: globals()[f"check_{name}"] for name in NAMES}
