@@ -4,16 +4,29 @@ solved with nothing but keys, in both modes, narrow, and absent on paper and wit
 The pages are small: each holds one directive as its chapter has it.
 """
 
+import json
+
 import numpy as np
 import pytest
 from browser import axe, served
-from test_book import write
+from test_book import HEADER, write
 
-from unrolled import bptt, clipping, convolution, unfolding
+from unrolled import (
+    bptt,
+    clipping,
+    convolution,
+    deep_bidirectional,
+    gru,
+    language_models,
+    lstm,
+    pooling,
+    unfolding,
+)
 from unrolled.authoring import book, notebooks
 from unrolled.authoring.markup import blocks
 from unrolled.authoring.notebooks import ROOT
 from unrolled.authoring.pages import explorable
+from unrolled.support import explorables
 
 # of Sphinx's extensions, about themselves
 pytestmark = pytest.mark.filterwarnings(
@@ -22,13 +35,6 @@ pytestmark = pytest.mark.filterwarnings(
 NAMES = explorable.names()
 SCRIPT_BYTES = 12_000
 DRAWS = 12  # random settings of each
-# how each is solved: (control, keys) in the order of the page
-KEYS = {
-    "cliff": [("tau", ["ArrowLeft"] * 6)],
-    "filter": [("m1", ["ArrowLeft"] * 3), ("m2", ["ArrowLeft"]), ("m3", [])],
-    "lamp": [("bits", ["Control+a", *"100000000000"])],
-    "paths": [("w", ["Home", "ArrowRight"]), ("t", ["End"]), ("i", ["Home"])],
-}
 CHAPTERS = {}  # name: (chapter, block of the directive)
 for path in notebooks.chapters():
     chapter = notebooks.read(path)
@@ -76,6 +82,38 @@ def test_a_directive_that_cannot_be_used_is_refused(tmp_path, capsys):
         assert hint in said
 
 
+def test_what_is_kept_is_near_what_was_given(rng):
+    given = {"W": rng.standard_normal((5, 3)), "zeros": np.zeros(2), "words": ["a", "é"], "n": 3}
+    kept = explorables.kept(json.loads(explorables.as_json(inner=given)))["inner"]
+    assert kept["words"] == given["words"]
+    assert kept["n"] == 3
+    np.testing.assert_array_equal(kept["zeros"], given["zeros"])
+    half = np.abs(given["W"]).max() / explorables.STEPS / 2
+    np.testing.assert_allclose(kept["W"], given["W"], rtol=0, atol=1.01 * half)
+    with pytest.raises(ValueError, match="finite numbers expected"):
+        explorables.as_json(W=np.array([1, np.nan]))
+
+
+# a page has its trained weights from a cell; this one reads others
+CELL = """
+```{{code-cell}} ipython3
+from pathlib import Path
+from myst_nb import glue
+
+glue("explorable-{name}", Path("{path}").read_text("utf-8"), display=False)
+```
+"""
+
+
+def page_of(name, folder):
+    """The page of one explorable: its directive, and the weights that DATA has for it."""
+    if name not in DATA:
+        return directive(name)
+    path = folder / f"{name}.json"
+    path.write_text(explorables.as_json(**DATA[name]), "utf-8")
+    return directive(name) + "\n" + CELL.format(name=name, path=path)
+
+
 def small_book(tree, pages):
     write(tree, "_config.yml", (ROOT / "_config.yml").read_text("utf-8"))
     listed = "".join(f"- file: chapters/{name}\n" for name in pages)
@@ -84,11 +122,8 @@ def small_book(tree, pages):
     write(tree, "chapters/references.bib", "")
     write(tree, "chapters/index.md", "(home)=\n# Home\n")
     for name, text in pages.items():
-        write(
-            tree,
-            f"chapters/{name}.md",
-            f"# The page\n\n[Before](index.md)\n\n{text}\n\n[After](index.md)\n",
-        )
+        text = f"# The page\n\n[Before](index.md)\n\n{text}\n\n[After](index.md)\n"
+        write(tree, f"chapters/{name}.md", HEADER * ("code-cell" in text) + text)
 
 
 # In the browser
@@ -97,7 +132,7 @@ def small_book(tree, pages):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     tree = tmp_path_factory.mktemp("book")
-    small_book(tree, {name: directive(name) for name in NAMES})
+    small_book(tree, {name: page_of(name, tree) for name in NAMES})
     return book.build(root=tree)
 
 
@@ -383,5 +418,239 @@ def check_paths(shown, parameters, data):
     }
 
 
+def draw_gates(rng, data):
+    limits = {"b_i": (-8, 4), "w_i": (0, 14), "b_f": (-4, 8), "w_f": (-8, 8)}
+    return {name: float(rng.integers(*limit)) / 1 for name, limit in limits.items()}
+
+
+def check_gates(shown, parameters, data):
+    x, T = np.array(parameters["x"], float), len(parameters["x"])
+    mark = np.isin(np.arange(1, T + 1), parameters["marks"]).astype(float)
+    W_i = np.array([[0, shown["w_i"]], [0, shown["w_f"]], [1, 0], [0, 0]])  # i, f, g, o
+    weights = W_i, np.zeros((4, 1)), np.array([shown["b_i"], shown["b_f"], 0, parameters["b_o"]])
+    inputs = np.stack([x, mark], axis=1)[:, None]
+    (h, c), cache = lstm.lstm_forward(inputs, None, None, *weights)
+    i, f, g, _ = cache[8][:, :, 0, 0].T
+    target = np.tanh(x) @ mark
+    along = []  # ∂c_T/∂c_t, from the steps after t alone
+    for t in range(T):
+        _, rest = lstm.lstm_forward(inputs[t:], h[t], c[t], *weights)
+        dc = np.zeros((T - t + 1, 1, 1))
+        dc[-1] = 1
+        along.append(lstm.lstm_backward((np.zeros(dc.shape), dc), rest)[2].item())
+    return {
+        "i": (shown["i"], i),
+        "f": (shown["f"], f),
+        "g": (shown["g"], g),
+        "c": (shown["c"], c[:, 0, 0]),
+        "h": (shown["h"], h[:, 0, 0]),
+        "along c": (shown["along"], [*along, 1]),
+        "target": (shown["target"], target),
+        "off": (shown["off"], c[-1].item() - target),
+    }
+
+
+def draw_reset(rng, data):
+    gates = {name: rng.integers(1, 20) / 20 for name in ("r1", "r2", "z")}
+    gates |= {"b_n": rng.integers(-10, 11) / 10, "w": rng.integers(-15, 16) / 10}
+    return gates | {"steps": int(rng.integers(1, 21))}
+
+
+def check_reset(shown, parameters, data):
+    """The gates as the step has them: of no weights, and of biases that make them so."""
+    w, own = shown["w"], parameters["own"]
+    gates = np.array([shown["r1"], shown["r2"], shown["z"], shown["z"]])
+    b = np.concatenate([np.log(gates / (1 - gates)), parameters["a_n"]])
+    W_h = np.vstack([np.zeros((4, 2)), [[own[0], w], [-w, own[1]]]])
+    found, ends = {}, []
+    for form in ("before", "after"):
+        h = [np.array([parameters["h"]], float)]
+        for step in range(shown["steps"]):
+            x, b_n = np.zeros((1, 1)), np.full(2, shown["b_n"])
+            new, cache = gru.gru_step(x, h[-1], np.zeros((6, 1)), W_h, b, b_n, form)
+            if step == 0:
+                found[f"candidate {form}"] = shown["candidates"][form], cache[6][0]
+            h.append(new)
+        found[f"states {form}"] = shown["ways"][form], np.concatenate(h)
+        ends.append(h[-1])
+    return found | {
+        "apart": (shown["apart"], np.linalg.norm(ends[0] - ends[1])),
+        "span": (shown["span"], -1 / np.log(shown["z"])),
+        "kept": (shown["kept"], shown["z"] ** shown["steps"]),
+    }
+
+
+def draw_last(rng, data):
+    lengths = {f"n{n}": int(rng.integers(1, 8)) for n in (1, 2, 3)}
+    way = {"direction": str(rng.choice(["forward", "backward"]))}
+    return lengths | way | {"how": str(rng.choice(["last", "mean", "max"]))}
+
+
+def check_last(shown, parameters, data):
+    x = np.array(parameters["x"], float).T[:, :, None]
+    p = {}
+    for name, way in (("1f", "forward"), ("1b", "backward")):
+        weights = parameters[way]
+        p[f"{name}.W_i"], p[f"{name}.W_h"] = ([[weights[key]]] for key in ("W_i", "W_h"))
+        p[f"{name}.b"] = [weights["b"]]
+    p = {name: np.array(value, float) for name, value in p.items()}
+    lengths = np.array([shown["n1"], shown["n2"], shown["n3"]])
+    (y, (h,)), _ = deep_bidirectional.deep_forward(x, p, lengths, cell="rnn")
+    half = ["forward", "backward"].index(shown["direction"])
+    y, h = y[..., half : half + 1], h[half : half + 1]
+    summary, _ = deep_bidirectional.summarise(y, (h,), lengths, shown["how"])
+    return {
+        "outputs": (shown["y"], y[..., 0].T),
+        "last states": (shown["last"], h[0, :, 0]),
+        "output[-1]": (shown["output"], y[-1, :, 0]),
+        "summary": (shown["summary"], summary[:, 0]),
+        "wrong": (shown["wrong"], y[-1, :, 0] != h[0, :, 0]),
+    }
+
+
+def draw_pooling(rng, data):
+    values = {f"x{t}": int(rng.integers(11)) for t in range(1, 7)}
+    kind = str(rng.choice(["max", "average", "min"]))
+    return values | {"kind": kind, "n": int(rng.integers(1, 5)), "stride": int(rng.integers(1, 5))}
+
+
+def check_pooling(shown, parameters, data):
+    short = {"max": "max", "average": "avg", "min": "min"}[shown["kind"]]
+    forward = getattr(pooling, f"{short}_pool1d")
+    backward = getattr(pooling, f"{short}_pool1d_backward")
+    x = np.array([shown[f"x{t}"] for t in range(1, 7)], float)[None, None]
+    out, cache = forward(x, shown["n"], shown["stride"])
+    dx = backward(np.ones(out.shape), cache)
+    return {
+        "x": (shown["x"], x[0, 0]),
+        "pooled": (shown["out"], out[0, 0]),
+        "dx": (shown["dx"], dx[0, 0]),
+    }
+
+
+def draw_names(rng, data):
+    letters = [*data["characters"], "?"]
+    word = "".join(rng.choice(letters, size=rng.integers(2, 21)))
+    return {"name": word, "q": int(rng.integers(len(data["languages"]) + 1))}
+
+
+def scores_of(name, data):
+    """What the chapter's network gives for a name: scores and the cache."""
+    characters = {c: n for n, c in enumerate(data["characters"], start=pooling.EDGE + 1)}
+    p = {key: np.array(data[key]) for key in TEXTCNN}
+    return pooling.textcnn(pooling.encode_names([name], characters), p)
+
+
+def check_names(shown, parameters, data):
+    scores, (_, p, z, _, _, caches) = scores_of(shown["name"], data)
+    P, _ = language_models.softmax(scores)
+    winners = np.concatenate([pool[1][0].ravel() for _, pool in caches])
+    language = shown["q"] - 1 if shown["q"] else P.argmax()
+    return {
+        "scores": (shown["scores"], scores[0]),
+        "probabilities": (shown["P"], P[0]),
+        "winner": (shown["winner"], P.argmax()),
+        "windows": ([one["first"] for one in shown["filters"]], winners),
+        "maxima": ([one["z"] for one in shown["filters"]], z[0]),
+        "parts": (shown["parts"], p["W_o"][language] * z[0]),
+    }
+
+
+def keys_of_names():
+    """A made-up name that the random network of this test takes for Finnish."""
+    data, rng = explorables.kept(json.loads(explorables.as_json(**DATA["names"]))), fresh()
+    for _ in range(2000):
+        word = "".join(rng.choice([*data["characters"]], size=5))
+        P, _ = language_models.softmax(scores_of(word, data)[0])
+        if P[0, data["languages"].index("fi")] > 0.9:
+            return [("name", ["Control+a", *word])]
+    raise AssertionError("no name is taken for Finnish; draw other weights")
+
+
+def draw_sampling(rng, data):
+    letters = [*data["tokens"][3:], "?"]
+    cuts = {"k": int(rng.integers(1, 22)), "p": rng.integers(1, 21) / 20}
+    text = "".join(rng.choice(letters, size=rng.integers(0, 12)))
+    return cuts | {
+        "beginning": text,
+        "temperature": rng.integers(2, 41) / 20,
+        "count": int(rng.integers(81)),
+        "seed": int(rng.integers(1, 51)),
+    }
+
+
+def check_sampling(shown, parameters, data):
+    X, W_i, W_h, b, W_o = (np.array(data[name]) for name in ("X", "W_i", "W_h", "b", "W_o"))
+    numbers = {token: n for n, token in enumerate(data["tokens"])}
+    read = [numbers.get(letter, data["unknown"]) for letter in shown["beginning"]]
+    tokens = np.array([data["start"], *read])
+    h, _ = unfolding.rnn_forward(X[tokens][:, None], None, W_i, W_h, b)
+    z, _ = unfolding.readout(h[1:], W_o)
+    options = {"temperature": shown["temperature"]}
+    options |= {"top_k": None if shown["k"] == 21 else shown["k"]}
+    options |= {"top_p": None if shown["p"] == 1 else shown["p"]}
+
+    def allowed(scores):
+        return np.where(np.arange(len(scores)) == data["start"], -np.inf, scores)
+
+    state, scores, drawn = h[-1], allowed(z[-1, 0]), []
+    found = {"scores": (shown["scores"], scores)}
+    found["all"] = shown["all"], language_models.next_distribution(scores, shown["temperature"])
+    found["cut"] = shown["cut"], language_models.next_distribution(scores, **options)
+    found["kept"] = len(shown["kept"]), np.count_nonzero(found["cut"][1])
+    for u in shown["draws"]:
+        p = language_models.next_distribution(scores, **options)
+        drawn.append(int(np.searchsorted(np.cumsum(p), u, side="right")))
+        state, _ = unfolding.rnn_step(X[[drawn[-1]]], state, W_i, W_h, b)
+        scores = allowed(unfolding.readout(state, W_o)[0][0])
+    found["drawn"] = shown["drawn"], drawn
+    if read:
+        log_p, _ = language_models.sequence_log_prob(z[:-1], np.array(read)[:, None])
+        found["log-probability"] = shown["logProbability"], log_p[0]
+        found["perplexity"] = shown["perplexity"], language_models.perplexity(log_p, len(read))
+    return found
+
+
+# What stands for trained weights: random ones, large enough that the networks are sure at times
+
+
+def fresh():
+    return np.random.default_rng(8)
+
+
+TEXTCNN = ("E", "w1", "b1", "w2", "b2", "w3", "b3", "W_o", "b_o")
+
+
+def random_textcnn():
+    characters, languages = "abcdeé &<", ["de", "fi", "sv"]
+    size = {"D": 4, "K": 5}
+    p = pooling.textcnn_parameters(len(characters) + 3, len(languages), fresh(), **size)
+    p["E"] *= 5
+    p["W_o"] *= 12
+    return {"characters": characters, "languages": languages} | p
+
+
+def random_language_model(D=4, H=6):
+    rng, tokens = fresh(), ["□", "■", "◇", *" abcdefg<"]
+    shapes = {"X": (len(tokens), D), "W_i": (H, D), "W_h": (H, H), "b": (H,)}
+    weights = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+    weights["W_o"] = 3 * rng.standard_normal((len(tokens), H))
+    return {"tokens": tokens, "start": 0, "end": 1, "unknown": 2} | weights
+
+
+DATA = {"names": random_textcnn(), "sampling": random_language_model()}
+# how each is solved: (control, keys) in the order of the page
+KEYS = {
+    "cliff": [("tau", ["ArrowLeft"] * 6)],
+    "filter": [("m1", ["ArrowLeft"] * 3), ("m2", ["ArrowLeft"])],
+    "gates": [("b_i", ["Home", *["ArrowRight"] * 4]), ("w_i", ["End"]), ("b_f", ["End"])],
+    "lamp": [("bits", ["Control+a", *"100000000000"])],
+    "last": [(f"n{n}", ["End"]) for n in (1, 2, 3)] + [("direction", ["ArrowDown"])],
+    "names": keys_of_names(),
+    "paths": [("w", ["Home", "ArrowRight"]), ("t", ["End"]), ("i", ["Home"])],
+    "pooling": [("x1", ["ArrowRight"] * 4)],
+    "reset": [("r1", ["Home"]), ("r2", ["Home"]), ("b_n", ["ArrowLeft"] * 6)],
+    "sampling": [("beginning", ["Control+a", *"abc"]), ("p", ["ArrowLeft"] * 2)],
+}
 RANDOM = {name: globals()[f"draw_{name}"] for name in NAMES}
 CHECKS = {name: globals()[f"check_{name}"] for name in NAMES}

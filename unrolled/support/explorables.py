@@ -4,24 +4,44 @@ import json
 
 import numpy as np
 
+STEPS = 299  # of the largest entry: what is kept is off by half a step at most
 
-def keep(name, digits=4, **values):
-    """Keep values for the directive `{explorable}` with `:data: name`, as JSON.
 
-    values: numbers, texts, arrays, and lists and dicts of these. Numbers that are not whole are
-    rounded to `digits` significant digits: the explorable computes with what it is given here.
-    """
+def keep(name, **values):
+    """Keep values for the directive `{explorable}` with `:data: name`, as `as_json` has them."""
     from myst_nb import glue
 
-    text = json.dumps(_plain(values, digits), ensure_ascii=False, separators=(",", ":"))
-    glue(f"explorable-{name}", text, display=False)
+    glue(f"explorable-{name}", as_json(**values), display=False)
 
 
-def _plain(value, digits):
+def as_json(**values):
+    """Numbers, texts, arrays, and lists and dicts of these, as JSON.
+
+    An array is written as whole numbers of a unit, 299 at most, and the explorable computes with
+    what is written; `kept` says what that is. Raises ValueError for numbers that are not finite.
+    """
+    plain = _plain(values)
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _plain(value):
     if isinstance(value, dict):
-        return {str(key): _plain(one, digits) for key, one in value.items()}
+        return {str(key): _plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(one, digits) for one in value]
-    if isinstance(value, (np.ndarray, np.generic)):
-        return _plain(value.tolist(), digits)
-    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
+        return [_plain(one) for one in value]
+    if not isinstance(value, np.ndarray):
+        return value
+    largest = float(np.abs(value).max(initial=0))
+    if not np.isfinite(largest):
+        raise ValueError("values: finite numbers expected")
+    unit = float(f"{largest / STEPS:.3g}") or 1.0
+    return {"unit": unit, "whole": np.rint(value / unit).astype(int).tolist()}
+
+
+def kept(value):
+    """The arrays in what was read from the JSON of `as_json`, as the explorable has them."""
+    if isinstance(value, dict) and value.keys() == {"unit", "whole"}:
+        return np.array(value["whole"]) * value["unit"]
+    if isinstance(value, dict):
+        return {key: kept(one) for key, one in value.items()}
+    return value

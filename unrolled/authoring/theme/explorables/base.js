@@ -30,7 +30,7 @@ export class Explorable extends HTMLElement {
     };
     if (this.dataset.source) {
       const answer = await fetch(new URL(`data/${this.dataset.source}`, import.meta.url));
-      this.data = await answer.json();
+      this.data = unpack(await answer.json());
     }
     this.prepare();
     this.specs = this.controls();
@@ -220,6 +220,14 @@ const KINDS = {
     read: (spec, text) => String(text).slice(0, spec.longest),
   },
 };
+
+// Arrays as `keep` of unrolled/support/explorables.py writes them: whole numbers of a unit.
+function unpack(value) {
+  if (Array.isArray(value) || typeof value !== "object") return value;
+  const times = (part) => (Array.isArray(part) ? part.map(times) : part * value.unit);
+  if ("whole" in value) return times(value.whole);
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, unpack(one)]));
+}
 
 // Make the children of `old` those of `fresh`, changing only what differs: a browser lays out
 // texts slowly, and most stay as they are.
