@@ -542,7 +542,7 @@ def scores_of(name, data):
 
 
 def check_names(shown, parameters, data):
-    scores, (_, p, z, _, _, caches) = scores_of(shown["name"], data)
+    scores, (_, p, h, _, _, caches) = scores_of(shown["name"], data)
     P, _ = language_models.softmax(scores)
     winners = np.concatenate([pool[1][0].ravel() for _, pool in caches])
     language = shown["q"] - 1 if shown["q"] else P.argmax()
@@ -551,8 +551,8 @@ def check_names(shown, parameters, data):
         "probabilities": (shown["P"], P[0]),
         "winner": (shown["winner"], P.argmax()),
         "windows": ([one["first"] for one in shown["filters"]], winners),
-        "maxima": ([one["z"] for one in shown["filters"]], z[0]),
-        "parts": (shown["parts"], p["W_o"][language] * z[0]),
+        "maxima": ([one["h"] for one in shown["filters"]], h[0]),
+        "parts": (shown["parts"], p["W_o"][language] * h[0]),
     }
 
 

@@ -55,11 +55,11 @@ class Names extends Explorable {
           }
           if (response > best) [best, first] = [response, l];
         }
-        filters.push({ n, first, best, z: Math.tanh(best) });
+        filters.push({ n, first, h: Math.tanh(best) });
       });
     }
     const scores = W_o.map((row, place) =>
-      filters.reduce((total, { z }, k) => total + row[k] * z, b_o[place]),
+      filters.reduce((total, { h }, k) => total + row[k] * h, b_o[place]),
     );
     const highest = Math.max(...scores);
     const powers = scores.map((score) => Math.exp(score - highest));
@@ -67,7 +67,7 @@ class Names extends Explorable {
     const P = powers.map((power) => power / whole);
     const winner = P.indexOf(Math.max(...P));
     const language = q ? q - 1 : winner;
-    const parts = filters.map(({ z }, k) => W_o[language][k] * z);
+    const parts = filters.map(({ h }, k) => W_o[language][k] * h);
     return { symbols, ids, filters, scores, P, winner, language, parts };
   }
 
@@ -82,7 +82,7 @@ class Names extends Explorable {
       const { n, first } = filters[k];
       const y = 26 + 17 * row;
       drawn.push(line(at(0), y + 7, at(symbols.length), y + 7, "grid", 0.7));
-      drawn.push(box(at(first) + 1, y, width * n - 2, 14, "orange filled", 0.25 + 0.6 * Math.max(0, filters[k].z), 4));
+      drawn.push(box(at(first) + 1, y, width * n - 2, 14, "orange filled", 0.25 + 0.6 * Math.max(0, filters[k].h), 4));
       drawn.push(text(400, y + 7, `+${number(parts[k], 2)}`, "small right"));
     });
     const top = 26 + 17 * SHOWN + 14;
