@@ -65,6 +65,11 @@ def test_scripts_are_small(path):
     assert path.stat().st_size <= SCRIPT_BYTES
 
 
+def test_a_downloaded_notebook_has_none():
+    text = "Before.\n\n```{explorable} lamp\n:data: lamp\n```\n\nAfter.\n\n```{note}\nIt.\n```"
+    assert explorable.left_out(text) == "Before.\n\nAfter.\n\n```{note}\nIt.\n```"
+
+
 FAULTS = {
     "```{explorable} nothing\n```": "there is no explorable 'nothing'; there are: ",
     "```{explorable} paths\n```\n\n```{explorable} paths\n```": "'paths' is on this page already",
@@ -158,6 +163,7 @@ def opened(browser, home):
         size = {"width": 1280, "height": 900}
         context = browser.new_context(**{"viewport": size, "reduced_motion": "reduce"} | options)
         contexts.append(context)
+        context.route("**/mathjax/**", lambda route: route.abort())  # slow, and not needed here
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(f"{home}{name}.html{query}")
@@ -528,6 +534,30 @@ def check_pooling(shown, parameters, data):
     }
 
 
+def draw_products(rng, data):
+    place = {"size": rng.integers(10, 31) / 20, "turn": 15 * int(rng.integers(12))}
+    activation = str(rng.choice(["identity", "tanh"]))
+    return place | {"shear": rng.integers(17) / 4, "f": activation}
+
+
+def check_products(shown, parameters, data):
+    angle, size = np.deg2rad(shown["turn"]), shown["size"]
+    a, b = size * np.cos(angle), size * np.sin(angle)
+    W, T = np.array([[a, shown["shear"] - b], [b, a]]), len(shown["norms"]) - 1
+    h, _ = unfolding.rnn_forward(
+        np.zeros((T, 1, 1)), parameters["h_0"], np.zeros((2, 1)), W, np.zeros(2), shown["f"]
+    )
+    largest = np.linalg.norm(W, 2)
+    return {
+        "W_h": (shown["W"], W),
+        "states": (shown["h"], h[:, 0]),
+        "norms": (shown["norms"], clipping.lag_norms(h, W, shown["f"])[:, 0]),
+        "largest singular value": (shown["largest"], largest),
+        "spectral radius": (shown["radius"], np.abs(np.linalg.eigvals(W)).max()),
+        "bound": (shown["bound"], largest ** np.arange(T + 1)),
+    }
+
+
 def draw_names(rng, data):
     letters = [*data["characters"], "?"]
     word = "".join(rng.choice(letters, size=rng.integers(2, 21)))
@@ -649,6 +679,7 @@ KEYS = {
     "names": keys_of_names(),
     "paths": [("w", ["Home", "ArrowRight"]), ("t", ["End"]), ("i", ["Home"])],
     "pooling": [("x1", ["ArrowRight"] * 4)],
+    "products": [("size", ["Home"]), ("turn", ["Home"]), ("shear", ["ArrowRight"] * 10)],
     "reset": [("r1", ["Home"]), ("r2", ["Home"]), ("b_n", ["ArrowLeft"] * 6)],
     "sampling": [("beginning", ["Control+a", *"abc"]), ("p", ["ArrowLeft"] * 2)],
 }

@@ -20,6 +20,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
 from unrolled.authoring import notebooks, self_check, svg
+from unrolled.authoring.pages import explorable
 from unrolled.common.links import linked
 
 THEME = Path(__file__).parent / "theme"
@@ -332,5 +333,5 @@ def write_notebook(source, target, book=""):
         nb.metadata = {"kernelspec": nb.metadata["kernelspec"]}
         for cell, shown in zip(notebook.cells, nb.cells):
             if cell.kind == "markdown":
-                shown.source = self_check.as_markdown(cell)
+                shown.source = explorable.left_out(self_check.as_markdown(cell))
         nbformat.write(nb, target)

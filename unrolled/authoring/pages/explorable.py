@@ -13,6 +13,7 @@ parameters of the same names. `data` names what a cell of the page kept for it b
 
 import ast
 import json
+import re
 from html import escape
 from pathlib import Path
 
@@ -81,6 +82,11 @@ class Explorable(SphinxDirective):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, "utf-8")
         return target.name
+
+
+def left_out(text):
+    """A text without the directives: in a notebook there is no site to fetch modules from."""
+    return re.sub(r"^```\{explorable\}.*?^```(?:\n+|\Z)", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
 def add_files(app):
