@@ -14,7 +14,13 @@ function uniform(seed, n) {
   return ((a ^ (a >>> 14)) >>> 0) / 4294967296;
 }
 
-const product = (W, v) => W.map((row) => row.reduce((total, weight, n) => total + weight * v[n], 0));
+function product(W, v) {
+  return W.map((row) => {
+    let total = 0;
+    for (let n = 0; n < row.length; n++) total += row[n] * v[n];
+    return total;
+  });
+}
 
 // Temperature, then top-k, then the nucleus: next_distribution of the chapter. `all`: before cuts.
 function distribution(z, temperature, k, p) {
@@ -63,7 +69,8 @@ class Sampling extends Explorable {
     const fed = product(W_h, state);
     const h = fed.map((sum, n) => Math.tanh(sum + this.fed[token][n] + b[n]));
     const z = product(W_o, h);
-    const whole = Math.max(...z) + Math.log(z.reduce((total, score) => total + Math.exp(score - Math.max(...z)), 0));
+    const highest = Math.max(...z);
+    const whole = highest + Math.log(z.reduce((total, score) => total + Math.exp(score - highest), 0));
     const logs = z.map((score) => score - whole);
     z[start] = -Infinity; // is never drawn
     return { h, z, logs };
