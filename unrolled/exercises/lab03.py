@@ -396,6 +396,12 @@ IIR = Exercise(
             "The alphas stand in the first column of W_h, from the second row on. They belong to "
             "the first row: the first unit listens to v_(t-1), v_(t-2), ...",
         ),
+        Misconception(
+            "present left out",
+            lambda x, beta, alpha: _iir(x, np.append(0.0, beta[1:]), alpha),
+            "beta_0 has no effect: the newest number v_t, which stands first in the state, belongs "
+            "to the output as well.",
+        ),
     ),
 )
 

@@ -768,6 +768,16 @@ DRAW = Exercise(
             "The tokens are right, but log_q is that of step 2, before the nucleus and its "
             "scaling.",
         ),
+        Misconception(
+            "nucleus ignored",
+            _draw_with(lambda z, t, k, p: _cut(softmax(z / t)[0], k)),
+            "top_p has no effect: after top-k only the nucleus is kept, and scaled again.",
+        ),
+        Misconception(
+            "top-k ignored",
+            _draw_with(lambda z, t, k, p: _normalised(_nucleus(softmax(z / t)[0], p))),
+            "top_k has no effect: before the nucleus only the top_k most probable tokens are kept.",
+        ),
     ),
 )
 

@@ -21,7 +21,7 @@ from .variants import matches
 
 __all__ = ["Diagnosis", "Kind", "diagnose", "recognise"]
 
-OTHER_RIGHT = re.compile(r"^[^.,]*\b(?:is|are) right(?:\.|, (?:but|and)) (?:But )?(.)")
+OTHER_RIGHT = re.compile(r"^[^.,]*\b(?:is|are) right(?:\.|, (?:but|and)) (?:But )?([a-z])(?=[a-z])")
 OTHERS = 4  # alterations that give the same numbers: where there are more, none is told
 
 

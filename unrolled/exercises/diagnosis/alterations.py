@@ -175,6 +175,8 @@ def legible(tree, returns):
             once[node.id] = node.id not in once
         elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
             once |= {n.id: False for n in ast.walk(node.value) if isinstance(n, ast.Name)}
+        if isinstance(node, ast.Expr):  # as in terms.append(...)
+            once |= {n.id: False for n in ast.walk(node) if isinstance(n, ast.Name)}
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             target, value = node.targets[0], node.value
             both = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
@@ -209,7 +211,9 @@ def legible(tree, returns):
         if not rest or any(map(familiar.search, CODE.findall(rest))):
             return rest
         where = spelt_out(found[1])
-        return f"in {where}, {rest}" if where else ""
+        if not where and (rest.startswith("it ") or "`" not in rest):
+            return ""
+        return f"in {where}, {rest}" if where else rest
 
     return clear
 

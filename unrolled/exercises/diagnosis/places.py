@@ -160,7 +160,9 @@ def _entries(part, masks):
     if whole or len(values) < 3:
         return ""
     if (values == 0).all():
-        return "all that is wrong is 0: something has not been filled, or was multiplied away"
+        return (
+            "all that is wrong is 0: something was not filled, was multiplied away, or lost to a 0"
+        )
     if np.isnan(values).all():
         return "all that is wrong is nan"
     if len(set(values.tolist())) == 1:
