@@ -1,5 +1,6 @@
 """The diagnosis engine: what it says of wrong answers, and that it never misleads or fails."""
 
+import ast
 import re
 import sys
 from collections import namedtuple
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from unrolled.exercises import Exercise, Misconception, Source, judge, load, names, run
 from unrolled.exercises.comparing import arranged
 from unrolled.exercises.diagnosis import Diagnosis, Kind, diagnose, variants
+from unrolled.exercises.diagnosis.alterations import legible
 from unrolled.exercises.diagnosis.worlds import World
 from unrolled.exercises.plain import plain
 
@@ -313,6 +315,58 @@ def test_named_tuples_are_tuples_and_caches_are_recognised():
     assert verdict(toy(), lambda x, k: Gradients(np.tanh(x) * k, x.sum(axis=0))).passed
     says = repr(verdict(toy(), lambda x, k: (x, (x, None))))
     assert "Does it return the cache, too?" in says
+
+
+def told(name, answer):
+    exercise = next(one for (_, other), one in EXERCISES.items() if other == name)
+    return verdict(exercise, answer).diagnosis
+
+
+def test_a_mistake_that_spoils_more_is_not_named_for_one_result():
+    def turned(dc, c_prev, f, g):
+        return dc * (g - c_prev) * f * (1 - f), dc * (1 - f) * (1 - g**2), dc * f
+
+    assert told("coupled_cell_backward", turned).startswith(
+        "`dz_g` and `dc_prev` are right. In `dz_f`: every number has the wrong sign."
+    )
+
+
+def test_no_result_is_called_right_that_is_wrong():
+    def smallest(kind, x):
+        return 0, 0
+
+    says = told("reach", smallest)
+    assert "`back` is always 0" in says
+    assert "is right" not in says
+
+
+def test_sentences_hold_no_name_that_only_our_programs_have():
+    def one_more(c, lengths, n):
+        u, position = np.zeros(c.shape[:2]), np.full(c.shape[:2], -1)
+        for b, length in enumerate(lengths):
+            if length >= n:
+                some = c[b, :, : length - n + 2]
+                u[b], position[b] = some.max(axis=1), some.argmax(axis=1)
+        return u, position
+
+    assert "the slice `:(lengths[b] - n + 1)` ends one place later" in told("masked_max", one_more)
+    tree = ast.parse("def f(x):\n  total = x * 2\n  later = total\n  total = 0\n  return later")
+    clear = legible(tree.body[0], ())
+    assert clear("the term `x * 2` is missing") == "the term `x * 2` is missing"
+    assert clear("the term `later` is missing") == ""  # it was computed from what has changed
+    assert clear("in `later`, the factor `2` is missing") == "the factor `2` is missing"
+    assert clear("in `later`, it is transposed") == ""
+
+
+def test_the_row_of_the_end_token_is_no_padding():
+    def no_end(words, lengths, start, end):
+        L = words.shape[1]
+        steps = np.arange(L + 1)[:, None]
+        read = np.vstack([np.full((1, len(words)), start), words.T])
+        right = np.where(steps <= lengths, read, end), np.vstack([words.T, words.T[:1]])
+        return right[0], np.where(steps < lengths, right[1], end), steps < lengths - 1
+
+    assert "padding" not in told("inputs_and_targets", no_end)
 
 
 def test_variants_leave_our_functions_alone():

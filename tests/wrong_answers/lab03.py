@@ -152,6 +152,8 @@ WRONG = {
         "from zeros": lambda kind, x: probed(kind, x, lambda v: v + 1, base=np.zeros_like),
         "middle only": lambda kind, x: probed(kind, x, lambda v: v + 1, lambda T: [T // 2]),
         "moved outputs counted": moved_outputs,
+        "changed by very little": lambda kind, x: probed(kind, x, lambda v: v + 1e-12),
+        "both ends only": lambda kind, x: probed(kind, x, lambda v: v + 1, lambda T: (0, T - 1)),
     },
     "count_modulo": {
         "no second unit": lambda k: counter(k, [[1, 0], [1, 0]], [0, 0], [1, 0]),

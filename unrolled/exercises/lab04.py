@@ -882,6 +882,17 @@ def _counted_per_predecessor(tokens, V, d):
     return _smoothed(counts, d, kinds / kinds.sum())
 
 
+def _kinds_exchanged(tokens, V, d):
+    counts = _pairs(tokens, V)
+    before, after = (counts > 0).sum(axis=0), (counts > 0).sum(axis=1)
+    return _smoothed(counts, d, after / after.sum(), freed=d * before[:, None])
+
+
+def _uniform_where_nothing(tokens, V, d):
+    some = _pairs(tokens, V).sum(axis=1, keepdims=True) > 0
+    return np.where(some, _kneser_ney(tokens, V, d), 1 / V)
+
+
 KNESER_NEY = Exercise(
     name="kneser_ney",
     points=4,
@@ -946,6 +957,24 @@ KNESER_NEY = Exercise(
             _counted_per_predecessor,
             "P_cont was made of the number of different tokens *after* w. It is the number of "
             "different tokens *before* w: sum over the rows of a column.",
+        ),
+        Misconception(
+            "n and m exchanged",
+            _kinds_exchanged,
+            "n and m are exchanged: n(v) counts the different tokens after v, along row v; m(w) "
+            "those before w, along column w.",
+        ),
+        Misconception(
+            "freed probability lost",
+            _wrong_smoothing(freed=0.0),
+            "What was taken from the counts is not given back: your rows sum to less than one. "
+            "Add d n(v) P_cont.",
+        ),
+        Misconception(
+            "empty rows uniform",
+            _uniform_where_nothing,
+            "Where c(v) = 0 the row is 1/V everywhere. Nothing is known of what follows v, so the "
+            "row is P_cont.",
         ),
     ),
 )

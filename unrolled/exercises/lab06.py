@@ -514,6 +514,12 @@ LAG = Exercise(
             "gamma was multiplied once, not at each step: the whole product is raised to the power "
             "k, (gamma s_max)^k.",
         ),
+        Misconception(
+            "one step too many, counted",
+            lambda W_h, gamma, epsilon: (k := _lag_by_counting(W_h, gamma, epsilon)) + int(k > 0),
+            "One step too many, wherever there is a lag: does the count begin at 1, or is the last "
+            "step counted twice?",
+        ),
     ),
 )
 

@@ -21,7 +21,9 @@ from .variants import matches
 
 __all__ = ["Diagnosis", "Kind", "diagnose", "recognise"]
 
-OTHER_RIGHT = re.compile(r"^[^.,]*\b(?:is|are) right(?:\.|, (?:but|and)) (?:But )?([a-z])(?=[a-z])")
+OTHER_RIGHT = re.compile(
+    r"^[^.,]*\b(?:is|are) right(?:\.|, (?:but|and)) (?:But )?([a-z](?=[a-z]))?"
+)
 OTHERS = 4  # alterations that give the same numbers: where there are more, none is told
 
 
@@ -109,7 +111,7 @@ def _named_by_part(exercise, cases, pieces):
 
 def _alone(misconception):
     """What it says without a word on the other results, which are told of by themselves."""
-    return OTHER_RIGHT.sub(lambda found: found[1].upper(), misconception.says)
+    return OTHER_RIGHT.sub(lambda found: (found[1] or "").upper(), misconception.says)
 
 
 def _related(pieces, relation=relation):

@@ -17,7 +17,7 @@ FEW = 8  # alterations that may be made together, in all places
 # What a student knows by name: letters of an equation, and words of the statements.
 WORDS = re.compile(
     r"(?:[A-Za-z]{1,2}|d?[A-Za-z]_\w{1,4}|d[a-z]_\w{1,4}|p_cont"
-    r"|alive|factor|guess|guesses|mask|norms?|one_hot|order|padded|rows|scores|sizes|slope|tokens?"
+    r"|alive|below|delta|factor|guess|guesses|last|mask|norms?|one_hot|order|padded|rows|scores|sizes|slope|tokens?"
     r"|windows?|winners)$"
 )
 WHOLE = (ast.Name, ast.Call, ast.Subscript, ast.Attribute, ast.Constant)
@@ -189,9 +189,10 @@ def legible(tree, returns):
     familiar = re.compile(rf"(?<![\w.])({'|'.join((known | once.keys()) - set(private))})(?!\w)")
 
     def spelt(found):
-        if not once[found[1]] or found[1] not in values:
-            return found[0]
-        value = values[found[1]]
+        value = values.get(found[1])
+        names = [n.id for n in ast.walk(value) if isinstance(n, ast.Name)] if value else []
+        if value is None or not all(once.get(n, True) for n in (found[1], *names)):
+            return found[0]  # it changes, or what it was computed from does
         written = ast.unparse(value).replace("np.", "")
         return written if isinstance(value, WHOLE) else f"({written})"
 
@@ -211,7 +212,7 @@ def legible(tree, returns):
         if not rest or any(map(familiar.search, CODE.findall(rest))):
             return rest
         where = spelt_out(found[1])
-        if not where and (rest.startswith("it ") or "`" not in rest):
+        if not where and rest.startswith(("it ", "all is ", "only ", "the sign ")):
             return ""
         return f"in {where}, {rest}" if where else rest
 

@@ -102,30 +102,29 @@ def draw_batch_unmasked(z, u, temperature, top_k, top_p):
 
 
 def kneser_ney(tokens, V, d):
-    counts = np.zeros((V, V))
+    c = np.zeros((V, V))
     for v, w in pairwise(tokens):
-        counts[v, w] += 1
-    before = (counts > 0).sum(axis=0)
-    p_cont = before / before.sum()
+        c[v, w] += 1
+    m = (c > 0).sum(axis=0)
+    p_cont = m / m.sum()
     P = np.tile(p_cont, (V, 1))
     for v in range(V):
-        total = counts[v].sum()
-        if total > 0:
-            different = np.count_nonzero(counts[v])
-            P[v] = (np.maximum(counts[v] - d, 0) + d * different * p_cont) / total
+        c_v = c[v].sum()
+        if c_v > 0:
+            n_v = np.count_nonzero(c[v])
+            P[v] = (np.maximum(c[v] - d, 0) + d * n_v * p_cont) / c_v
     return P
 
 
 def kneser_ney_at_once(tokens, V, d):
-    counts = np.zeros((V, V))
+    c = np.zeros((V, V))
     for i in range(len(tokens) - 1):
-        counts[tokens[i], tokens[i + 1]] += 1
-    seen = counts > 0
-    before, after = seen.sum(axis=0), seen.sum(axis=1, keepdims=True)
-    p_cont = before / before.sum()
-    total = counts.sum(axis=1, keepdims=True)
-    P = (np.maximum(counts - d, 0) + d * after * p_cont) / np.maximum(total, 1)
-    return np.where(total > 0, P, p_cont)
+        c[tokens[i], tokens[i + 1]] += 1
+    m, n = (c > 0).sum(axis=0), (c > 0).sum(axis=1, keepdims=True)
+    p_cont = m / m.sum()
+    c_v = c.sum(axis=1, keepdims=True)
+    P = (np.maximum(c - d, 0) + d * n * p_cont) / np.maximum(c_v, 1)
+    return np.where(c_v > 0, P, p_cont)
 
 
 PROGRAMS = {

@@ -115,10 +115,10 @@ def online_gradient(x, v, w, W_i):
     h, S, R = np.zeros(len(w)), np.zeros(len(w)), np.zeros_like(W_i)
     dw, dW_i = np.zeros(len(w)), np.zeros_like(W_i)
     for t in range(len(x)):
-        before = h
-        h = np.tanh(w * before + W_i @ x[t])
+        h_old = h
+        h = np.tanh(w * h_old + W_i @ x[t])
         slope = 1 - h**2
-        S = slope * (before + w * S)
+        S = slope * (h_old + w * S)
         R = slope[:, None] * (x[t] + w[:, None] * R)
         dw += v[t] * S
         dW_i += v[t][:, None] * R
