@@ -442,17 +442,19 @@ def run_cell_backward(dstates, cache):
     return dx, tuple(rest[:n]), dict(zip(names, rest[n:]))
 
 
-def cell_parameters(cell, D, H, rng, keep=1.0, start=init_scaled):
-    """Parameters for `run_cell`, float32: Gaussian blocks, zero biases but for one.
+def cell_parameters(cell, D, H, rng, keep=1.0, start=init_scaled, enter=0.0):
+    """Parameters for `run_cell`, float32: Gaussian blocks, zero biases but for two.
 
     cell: a name in CELLS; keep: the bias of the gate that keeps the state, f in an
-    LSTM; start: makes the blocks of W_h. Raises ValueError for an unknown cell.
+    LSTM; enter: that of the input gate; start: makes the blocks of W_h. Raises
+    ValueError for an unknown cell.
     """
     _, _, gates, keeps, _, names = cell_named(cell)
+    biases = {"i": enter, keeps: keep}
     params = {
         "W_i": [init_scaled(H, D, rng) for _ in gates],
         "W_h": [start(H, H, rng) for _ in gates],
-        "b": [np.full(H, keep if gate == keeps else 0.0) for gate in gates],
+        "b": [np.full(H, biases.get(gate, 0.0)) for gate in gates],
         "b_n": [np.zeros(H)],
     }
     return {name: np.concatenate(params[name]).astype("float32") for name in names}
