@@ -1,4 +1,4 @@
-"""Chapter 7: which networks keep a number for T steps, and on a stream that never ends?
+"""Chapters 7 and 8: which networks keep a number for T steps, and on a stream that never ends?
 
 About 1,200 parameters each, Adam, 32 sequences a step. Task "apart" is the adding problem, 600
 steps; in "stream" one problem follows the other, the state is never reset, 900 steps. Columns:
@@ -12,6 +12,7 @@ import numpy as np
 
 from unrolled.clipping import adam, clip_by_norm, init_identity, init_scaled
 from unrolled.experiments.lstm import adding_forever
+from unrolled.gru import GRU, GRU_BEFORE
 from unrolled.lstm import cell_parameters, run_cell, run_cell_backward
 from unrolled.support import study
 from unrolled.unfolding import readout, readout_backward
@@ -22,7 +23,10 @@ NETWORKS = {
     "1997": {"cell": "lstm1997", "H": 19},
     "1997, b_i = -4": {"cell": "lstm1997", "H": 19, "enter": -4.0},
     "LSTM": {"cell": "lstm", "H": 16},
+    "GRU": {"cell": "gru", "H": 18},
+    "GRU before": {"cell": "gru before", "H": 18},
 }
+ENTERED = (GRU, GRU_BEFORE)  # in the table of cells, by chapter 8
 STEPS = {"apart": 600, "stream": 900}
 EVERY = {"apart": 100, "stream": 150}
 
