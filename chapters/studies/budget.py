@@ -2,8 +2,8 @@
 
 Character models of the Python documentation, at most 20,000 parameters, 16 streams in windows of 32
 characters; Adam, whose rate falls to 0 over the budget of 500 or 2,000 windows. Columns: cell,
-windows, rate (at the start), seed, units, parameters, validation and test (perplexities), seconds of
-processor time.
+windows, rate (at the start), seed, units, parameters, validation and test (perplexities), seconds
+of processor time.
 """
 
 from functools import partial

@@ -17,27 +17,41 @@ import numpy as np
 from unrolled.clipping import adam, init_scaled, train
 from unrolled.common.arguments import one_integer
 from unrolled.deep_bidirectional import (
+    deep_backward,
     deep_forward,
     deep_language_model,
     deep_language_model_backward,
     deep_parameters,
 )
 from unrolled.experiments.bptt import held_out_perplexity
-from unrolled.language_models import Vocabulary, generate, streams
+from unrolled.language_models import (
+    Vocabulary,
+    cross_entropy,
+    cross_entropy_backward,
+    embed,
+    embed_backward,
+    generate,
+    streams,
+)
 from unrolled.support import progress
-from unrolled.unfolding import readout
+from unrolled.unfolding import readout, readout_backward
 
 __all__ = [
     "CHECKPOINT",
+    "adding_stack",
+    "adding_stack_gradients",
     "character_gradients",
     "character_parameters",
     "character_split",
     "classifier_parameters",
+    "guessed_vowels",
     "held_out_bits",
+    "hidden_vowels",
     "load_checkpoint",
     "random_windows",
     "save_checkpoint",
     "train_with_checkpoints",
+    "vowel_gradients",
     "write_text",
 ]
 
@@ -295,3 +309,64 @@ def train_with_checkpoints(
         line.update(len(curve["loss"]), f"best held out {curve['least']:.4g}")
     line.finish(_last_line(resumed, curve))
     return best, curve | {"resumed": resumed}
+
+
+def hidden_vowels(text):
+    """A text's characters as numbers, in small letters, without its vowels.
+
+    Returns (shown, vowels, V): (N,), ints in 0 … V-1, 0 for any vowel; (N,), 0 … 4 for
+    a, e, i, o, u, and -1 for all else; and how many characters there are.
+    """
+    characters = np.array(list(text.lower()))
+    vowels = np.select([characters == vowel for vowel in "aeiou"], range(5), -1)
+    left = np.where(vowels < 0, characters, "")
+    symbols, shown = np.unique(left, return_inverse=True)
+    return shown, vowels, len(symbols)
+
+
+def guessed_vowels(p, shown):
+    """The most probable vowel at each place, 0 … 4: (T, B). shown: (T, B)."""
+    x, _ = embed(p["E"], shown)
+    (y, _), _ = deep_forward(x, p)
+    return readout(y, p["W_o"], p["b_o"])[0].argmax(axis=-1)
+
+
+def vowel_gradients(p, batch):
+    """Mean loss of a hidden vowel, in nats, and all gradients.
+
+    batch: (shown, vowels), each (T, B), as from `hidden_vowels`.
+    """
+    shown, vowels = batch
+    x, embedded = embed(p["E"], shown)
+    (y, _), deep = deep_forward(x, p)
+    z, read = readout(y, p["W_o"], p["b_o"])
+    asked = int(np.sum(vowels >= 0))
+    loss, judged = cross_entropy(z, np.maximum(vowels, 0), vowels >= 0)
+    dz = cross_entropy_backward(1 / asked, judged).astype(z.dtype)
+    dy, dW_o, db_o = readout_backward(dz, read)
+    dx, dp, _ = deep_backward((dy, None), deep)
+    dp |= {"E": embed_backward(dx, embedded), "W_o": dW_o, "b_o": db_o}
+    return loss / asked, dp
+
+
+def adding_stack(layers, rng, budget=3_400):
+    """Starting values, float32: the widest LSTM stack within a budget of numbers."""
+
+    def size(H):
+        return 4 * H * (H + 3) + (layers - 1) * 4 * H * (2 * H + 1) + H + 1
+
+    H = max(H for H in range(1, 100) if size(H) <= budget)
+    p = deep_parameters(2, H, rng, layers)
+    W_o = init_scaled(1, H, rng).astype("float32")
+    return p | {"W_o": W_o, "b_o": np.zeros(1, "float32")}
+
+
+def adding_stack_gradients(p, batch):
+    """Mean squared error of the sum read from the top layer's end; all gradients."""
+    x, y = batch
+    (h, _), deep = deep_forward(x, p)
+    z, read = readout(h[-1], p["W_o"], p["b_o"])
+    error, dh = z[:, 0] - y, np.zeros_like(h)
+    dh[-1], dW_o, db_o = readout_backward(2 / len(y) * error[:, None], read)
+    _, dp, _ = deep_backward((dh, None), deep)
+    return np.mean(error**2), dp | {"W_o": dW_o, "b_o": db_o}
