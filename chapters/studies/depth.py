@@ -1,7 +1,7 @@
 """Chapter 9: on dependencies of medium length, what do two or three layers of LSTM gain over one?
 
 The adding problem of 50 numbers, stacks of at most 3,400 parameters, so that a deeper one is
-narrower; Adam, 32 sequences a step, 600 steps. Columns: depth, rate, seed, step, units, parameters,
+narrower; Adam, 32 sequences a step, 500 steps. Columns: depth, rate, seed, step, units, parameters,
 validation and error (mean squared, of 256 new sequences each).
 """
 
@@ -19,7 +19,7 @@ def run(depth, rate, seed):
     p, state, rows = adding_stack(depth, begin), {}, []
     parts = [next(adding_forever(50, 256, rng)) for rng in (new, tested)]
     units, size = p["1f.W_h"].shape[1], sum(a.size for a in p.values())
-    for step, batch in zip(range(1, 601), adding_forever(50, 32, drawn), strict=False):
+    for step, batch in zip(range(1, 501), adding_forever(50, 32, drawn), strict=False):
         _, grads = adding_stack_gradients(p, batch)
         adam(p, clip_by_norm(grads, 1.0)[0], state, rate)
         if step % 100 == 0:
