@@ -28,7 +28,7 @@ def run(depth, rate, seed):
     return rows
 
 
-DEPTHS, RATES = (1, 2, 3), (3e-3, 1e-2, 3e-2, 1e-1)
+RATES = {1: (1e-2, 3e-2, 1e-1), 2: (3e-3, 1e-2, 3e-2), 3: (3e-3, 1e-2, 3e-2)}
 STUDY = study.Study(
     rule="at a step a depth is ahead of another when its worst seed is ahead of the other's best; "
     "else the two are level; a depth solves the problem when every seed ends below 0.01",
@@ -46,7 +46,7 @@ if __name__ == "__main__":
     STUDY.run(
         __file__,
         run,
-        [(depth, rate, 0) for depth in DEPTHS for rate in RATES],
+        [(depth, rate, 0) for depth, rates in RATES.items() for rate in rates],
         lambda found: [
             (*chosen, seed)
             for chosen in found.winners().combinations(("depth", "rate"))
