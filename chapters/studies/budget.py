@@ -34,8 +34,8 @@ def run(rival, windows, rate, seed):
     return rival, windows, rate, seed, units, size, *found, seconds
 
 
-RATES = {300: (0.015, 0.03, 0.06), 1000: (0.01, 0.02, 0.04)}
-LSTM_RATES = (0.03, 0.06, 0.12)  # the others stand no such rates
+RATES = {300: (0.015, 0.03, 0.06, 0.12), 1000: (0.005, 0.01, 0.02, 0.04)}
+LSTM_RATES = (0.015, 0.03, 0.06, 0.12)  # the others stand no such rates
 STUDY = study.Study(
     rule="with one budget a cell is ahead of another when its worst seed is ahead of the other's "
     "best; else the two are level; an order is told only with its budget",
