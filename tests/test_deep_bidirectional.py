@@ -22,6 +22,7 @@ from unrolled import lstm
 from unrolled.clipping import adam, momentum, sgd, train
 from unrolled.exercises import lab09
 from unrolled.experiments import deep_bidirectional as experiments
+from unrolled.experiments.lstm import adding_problem
 from unrolled.language_models import Vocabulary
 from unrolled.support import verify
 from unrolled.unfolding import rnn_step
@@ -351,6 +352,44 @@ def test_character_gradients_are_those_of_the_mean(rng):
     )
     verify.compare("mean", {"W_h": grads["2f.W_h"]}, {"W_h": expected}, 1e-7)
     assert 0.5 * np.log(5) < loss < 2 * np.log(5)
+
+
+@pytest.mark.parametrize("layers", (1, 2, 3))
+def test_a_stack_on_the_adding_problem(rng, layers):
+    for budget in (400, 3_400):
+        p = experiments.adding_stack(layers, rng, budget)
+        H = p["1f.W_h"].shape[1]
+        wider = deep.deep_parameters(2, H + 1, rng, layers)
+        assert sum(a.size for a in p.values()) <= budget
+        assert sum(a.size for a in wider.values()) + H + 2 > budget
+    p = {n: a.astype(float) for n, a in experiments.adding_stack(layers, rng, 200).items()}
+    check_experiment(experiments.adding_stack_gradients, p, adding_problem(5, 3, rng))
+
+
+def test_hidden_vowels(rng):
+    shown, vowels, V = experiments.hidden_vowels("An oak, unique")
+    assert vowels.tolist() == [0, -1, -1, 3, 0, -1, -1, -1, 4, -1, 2, -1, 4, 1]
+    assert V == len({"", *"n k,q"})
+    assert np.all((shown == 0) == (vowels >= 0))
+    assert shown[1] == shown[9] != shown[2] == shown[7]
+    p = experiments.classifier_parameters(V, 5, rng, 2, 3)
+    p = {name: a.astype(float) for name, a in p.items()}
+    at = np.arange(14).reshape(2, 7).T
+    check_experiment(experiments.vowel_gradients, p, (shown[at], vowels[at]))
+    flat = p | {"W_o": 0 * p["W_o"], "b_o": np.arange(5.0)}
+    assert np.all(experiments.guessed_vowels(flat, shown[at]) == 4)
+    loss, _ = experiments.vowel_gradients(flat | {"b_o": np.zeros(5)}, (shown[at], vowels[at]))
+    assert loss == pytest.approx(np.log(5))
+
+
+def check_experiment(gradients, p, batch):
+    """All gradients of a loss against central differences."""
+    _, grads = gradients(p, batch)
+    expected = {
+        name: verify.numerical_gradient(lambda: gradients(p, batch)[0], array)
+        for name, array in p.items()
+    }
+    verify.compare("gradients", {name: grads[name] for name in p}, expected, 1e-6)
 
 
 def test_bits_are_those_of_a_uniform_model_and_carry_the_state(rng):

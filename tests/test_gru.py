@@ -293,7 +293,7 @@ def test_a_budget_buys_the_most_units(rng, cell):
         assert sum(a.size for a in made.values()) == cost[0] - H * per_unit
         assert {a.dtype for a in made.values()} == {np.dtype("f4")}
     for made, limit in (
-        (experiments.text_parameters(cell, 100, rng), 40_000),
+        (experiments.text_parameters(cell, 100, rng), 20_000),
         (experiments.adding_parameters(cell, rng), 3_400),
     ):
         assert 0.94 * limit < sum(a.size for a in made.values()) <= limit
@@ -327,6 +327,23 @@ def test_gradients_of_both_tasks(rng, cell):
     params = small(lambda cell, rng, n: experiments.adding_parameters(cell, rng, n), cell, rng)
     x, y = rng.standard_normal((5, 3, 2)), rng.standard_normal(3)
     check_gradients(partial(adding_gradients, cell=cell), params, (x, y))
+
+
+def test_training_on_text_learns_and_ends_at_the_rate_0():
+    stream = np.tile([0, 2, 3, 4, 1], 60)[:, None].repeat(2, axis=1)
+    start = partial(experiments.text_parameters, "gru", 5, budget=900, D=3)
+    found, again = (
+        experiments.train_text(start(np.random.default_rng(3)), stream, 60, 3e-2, "gru", T=10)
+        for _ in range(2)
+    )
+    for name in found:
+        np.testing.assert_array_equal(found[name], again[name])
+    assert held_out_perplexity(partial(language_loss, found, cell="gru"), stream) < 1.5
+    before = start(np.random.default_rng(3))
+    still = experiments.train_text(
+        {name: a.copy() for name, a in before.items()}, stream, 1, 0.0, "gru"
+    )
+    np.testing.assert_array_equal(still["W_h"], before["W_h"])
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -373,6 +373,9 @@ def test_parameters_of_cells(rng):
         "b": (12,),
     }
     assert not lstm.cell_parameters("lstm1997", 2, 3, rng)["b"].any()
+    shut = lstm.cell_parameters("lstm1997", 2, 3, rng, enter=-4.0)
+    assert shut["b"].tolist() == [-4] * 3 + [0] * 6
+    assert not lstm.cell_parameters("rnn", 2, 3, rng, enter=-4.0)["b"].any()
 
 
 # --------------------------------------------------------------------------- adding
