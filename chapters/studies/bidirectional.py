@@ -86,7 +86,7 @@ def run(form, rate, seed):
 
 
 FORMS = ("TextCNN", "max", "last", "one end", "forward, max")
-RATES = {"TextCNN": (5e-3, 1e-2, 2e-2)}
+RATES = {"TextCNN": (5e-3, 1e-2, 2e-2), "last": (1e-2, 2e-2, 4e-2, 8e-2)}
 OTHERS = (1e-2, 2e-2, 4e-2)
 STUDY = study.Study(
     rule="a form is ahead of another when its worst seed is ahead of the other's best; else the "
