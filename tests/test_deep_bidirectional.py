@@ -354,7 +354,7 @@ def test_character_gradients_are_those_of_the_mean(rng):
     assert 0.5 * np.log(5) < loss < 2 * np.log(5)
 
 
-@pytest.mark.parametrize("layers", (1, 2, 3))
+@pytest.mark.parametrize("layers", [1, 2, 3])
 def test_a_stack_on_the_adding_problem(rng, layers):
     for budget in (400, 3_400):
         p = experiments.adding_stack(layers, rng, budget)
@@ -369,7 +369,7 @@ def test_a_stack_on_the_adding_problem(rng, layers):
 def test_hidden_vowels(rng):
     shown, vowels, V = experiments.hidden_vowels("An oak, unique")
     assert vowels.tolist() == [0, -1, -1, 3, 0, -1, -1, -1, 4, -1, 2, -1, 4, 1]
-    assert V == len({"", *"n k,q"})
+    assert len({"", *"n k,q"}) == V
     assert np.all((shown == 0) == (vowels >= 0))
     assert shown[1] == shown[9] != shown[2] == shown[7]
     p = experiments.classifier_parameters(V, 5, rng, 2, 3)
