@@ -20,7 +20,8 @@ LAGS, SEEDS = (5, 10, 20, 40, 80), range(6)
 
 
 def run(network, lag, seed):
-    accuracy, product = recall_accuracy(lag, np.random.default_rng(seed), **NETWORKS[network])
+    rng = np.random.default_rng(seed)
+    accuracy, product, _ = recall_accuracy(lag, rng, **NETWORKS[network])
     return network, lag, seed, accuracy, product
 
 
