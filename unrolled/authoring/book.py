@@ -5,6 +5,7 @@ a failed build leaves the last good site in place. A warning is a failure.
 """
 
 import hashlib
+import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ def build(edition="learner", root=ROOT):
     site = root / "_build" / EDITIONS[edition].site
     stamp = root / "_build" / "work" / f"{edition}.digest"
     inputs = digest(root, [*SOURCES, *SETTINGS], edition)
-    if stamp.exists() and stamp.read_text() == inputs and (site / "index.html").exists():
+    if _is_built(root, site, stamp, inputs):
         print(f"nothing to do: the {edition} edition is up to date\n{_where(site)}")
         return site
     toc = contents(root, edition)
@@ -57,16 +58,47 @@ def build(edition="learner", root=ROOT):
         _give_up([*failures, f"The site is left as it was. The tracebacks are in {shown}."])
     log.unlink(missing_ok=True)
 
+    runs = _labs_in_browser(root)
     work = root / "_build" / "work" / edition
-    if not _typeset(root, work, edition, toc, digests):
+    if not _typeset(root, work, edition, toc, digests, runs):
         shutil.rmtree(work)  # Sphinx warns of a page only when it reads it: next time, read all
         _give_up(["The site is left as it was: the warnings above are errors."])
-    _publish(work / "html", site)
+    _publish(work / "html", site, root if runs else None)
     write_atomically(stamp, inputs)
     if digest(root, [*SOURCES, *SETTINGS], edition) != inputs:
         print("files changed during the build; build again to see all of it")
     print(_where(site))
     return site
+
+
+def _is_built(root, site, stamp, inputs):
+    """Whether the site is up to date, and has labs that run in a browser where it could."""
+    if not stamp.exists() or stamp.read_text() != inputs or not (site / "index.html").exists():
+        return False
+    from unrolled.authoring.lite import available
+
+    return (site / available.FOLDER).exists() or not available.at_hand(root)
+
+
+def _labs_in_browser(root):
+    """Whether the labs can be made to run in a browser; where they cannot, says why, in CI as an
+    error."""
+    from unrolled.authoring.lite import available
+
+    if not available.wanted(root):
+        return False
+    from unrolled.authoring.lite import shared
+    from unrolled.authoring.lite.pyodide import NotReached
+
+    try:
+        shared.build()
+    except NotReached as why:
+        said = f"labs in the browser: left out, {why}"
+        if os.environ.get("CI") == "true":
+            _give_up([said])
+        print(said, flush=True)
+        return False
+    return True
 
 
 def digest(root, names, *words):
@@ -150,7 +182,7 @@ def _is_notebook(path):
     return is_myst_markdown_notebook(path.read_text("utf-8"))
 
 
-def _typeset(root, work, edition, toc, digests):
+def _typeset(root, work, edition, toc, digests, runs):
     """Run Jupyter Book from the cache into work/html; whether it was without a warning."""
     import yaml
     from jupyter_book.sphinx import build_sphinx
@@ -177,6 +209,7 @@ def _typeset(root, work, edition, toc, digests):
         "nitpicky": True,
         "latex_individualpages": False,
         "nb_execution_cache_path": str(cache_folder(root)),
+        "unrolled_runs_labs": runs,
         "unrolled_digests": {str(Path(name).with_suffix("")): d for name, d in digests.items()},
     }
     if not sys.stderr.isatty():
@@ -196,12 +229,19 @@ def _typeset(root, work, edition, toc, digests):
     return status == 0
 
 
-def _publish(built, site):
-    """Put a copy of `built` in the place of `site`, which is whole but for one rename."""
+def _publish(built, site, root=None):
+    """Put a copy of `built` in the place of `site`, which is whole but for one rename.
+
+    root: the tree whose labs are to run in a browser from there, or None
+    """
     fresh, old = site.with_name(site.name + ".new"), site.with_name(site.name + ".old")
     for folder in (fresh, old):
         shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(built, fresh, ignore=shutil.ignore_patterns(".*"))
+    if root:
+        from unrolled.authoring.lite import assemble
+
+        assemble.of_tree(root, fresh)
     if site.exists():
         site.rename(old)
     fresh.rename(site)

@@ -20,6 +20,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
 from unrolled.authoring import notebooks, self_check, svg
+from unrolled.authoring.lite.available import FOLDER
 from unrolled.authoring.pages import explorable
 from unrolled.common.links import linked
 
@@ -51,6 +52,7 @@ class folded_title(nodes.TextElement):
 def setup(app):
     app.setup_extension("unrolled.authoring.pages")
     app.add_config_value("unrolled_digests", {}, "")
+    app.add_config_value("unrolled_runs_labs", False, "html")  # whether labs run in a browser
     app.add_config_value("comments_config", {}, "")  # Jupyter Book sets it for a part we leave out
     app.add_node(figure_svg, html=(visit_figure_svg, None))
     app.add_node(folded, html=(visit_folded, depart_folded))
@@ -245,6 +247,8 @@ def finish_page(app, pagename, templatename, context, doctree):
         LOG.warning("fetches %s; put the file into the book", address, location=pagename)
     head = [offer_notebook(app, pagename)] if is_notebook(app, pagename) else []
     folder, _, name = pagename.partition("/")
+    if folder == "labs" and head and app.config.unrolled_runs_labs:
+        head.insert(0, offer_browser(name))
     pair = {"labs": "solutions", "solutions": "labs"}.get(folder)
     foot = []
     if pair and f"{pair}/{name}" in app.env.found_docs:
@@ -274,6 +278,11 @@ def offer_notebook(app, pagename):
     folder, _, name = pagename.rpartition("/")
     kind = SITE_NOTEBOOKS.get(folder, "page")
     return f'<a href="{name}.ipynb" download>Download this {kind} as a notebook (.ipynb)</a>'
+
+
+def offer_browser(name):
+    address = f"../{FOLDER}/index.html?lab={name}"
+    return f'<a class="run-here" href="{address}">Run this lab here, in the browser</a>'
 
 
 def _bar(links):

@@ -1,8 +1,10 @@
 """Real data that come with the dependencies: nothing is downloaded.
 
-Every loader returns plain arrays, lists and strings.
+Every loader returns plain arrays, lists and strings. In a browser, where not all dependencies are,
+the site carries what `digits` and `names` take from them as files.
 """
 
+import json
 from functools import cache
 from pathlib import Path
 from pydoc_data.topics import topics
@@ -11,6 +13,7 @@ import numpy as np
 from matplotlib import cbook
 
 EEG_RATE = 80.0  # samples per second: matplotlib's gallery plots the 800 samples over 10 s
+CARRIED = Path(__file__).with_name("carried")  # only in the package of a browser
 LANGUAGES = ("de", "en", "es", "fi", "fr", "hu", "it", "nl", "pl", "pt", "sv", "tr")
 
 
@@ -35,6 +38,9 @@ def digits():
     Source: the test part of the Optical Recognition of Handwritten Digits data (UCI), as
     shipped with scikit-learn. Raises ModuleNotFoundError without it.
     """
+    if (CARRIED / "digits.npz").exists():
+        kept = np.load(CARRIED / "digits.npz")
+        return kept["images"][:, None] / 16.0, kept["labels"].astype(np.int64)
     try:
         from sklearn.datasets import load_digits  # takes a second, and most pages need no digits
     except ModuleNotFoundError:
@@ -56,22 +62,35 @@ def names(languages=LANGUAGES):
     """
     if len(languages) < 2 or len(set(languages)) != len(languages):
         raise ValueError(f"languages: two or more different codes expected, got {languages!r}")
+    owners = {}
+    for label, code in enumerate(languages):
+        for name in words(code):
+            owners.setdefault(name, set()).add(label)
+    unique = sorted((name, labels.pop()) for name, labels in owners.items() if len(labels) == 1)
+    return [name for name, _ in unique], np.array([label for _, label in unique])
+
+
+def words(language):
+    """All names of territories, languages and currencies that CLDR has in a language, with repeats.
+
+    Raises as `names` does.
+    """
+    if (CARRIED / "names.json").exists():
+        kept = json.loads((CARRIED / "names.json").read_text("utf-8"))
+        if language not in kept:
+            raise ValueError(f"languages: {language!r} is not among {', '.join(kept)}")
+        return kept[language]
     try:
         from babel import Locale
     except ModuleNotFoundError:
         raise _missing("Babel", "the names") from None
 
-    owners = {}
-    for label, code in enumerate(languages):
-        try:
-            locale = Locale.parse(code)
-        except ValueError as error:
-            raise ValueError(f"languages: {code!r} is not a language CLDR knows") from error
-        for table in (locale.territories, locale.languages, locale.currencies):
-            for name in table.values():
-                owners.setdefault(name, set()).add(label)
-    unique = sorted((name, labels.pop()) for name, labels in owners.items() if len(labels) == 1)
-    return [name for name, _ in unique], np.array([label for _, label in unique])
+    try:
+        locale = Locale.parse(language)
+    except ValueError as error:
+        raise ValueError(f"languages: {language!r} is not a language CLDR knows") from error
+    tables = (locale.territories, locale.languages, locale.currencies)
+    return [name for table in tables for name in table.values()]
 
 
 def _missing(distribution, data):

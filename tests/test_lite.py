@@ -1,0 +1,186 @@
+"""The labs in the browser: from the click to the mark, with every other host out of reach.
+
+The browser is used once, for everything it is asked; each test then looks at one thing.
+"""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+
+import lite
+import pytest
+from browser import EVERYTHING, axe
+from submissions import answers
+
+from unrolled import exercises
+from unrolled.authoring import machine
+from unrolled.authoring.lite import assemble, available, pyodide
+from unrolled.authoring.notebooks import ROOT
+
+LAB, NOTEBOOK = "lab01", "lab01_convolution"
+MEGABYTE = 1e6
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of a site that has nothing but the labs."""
+    folder = tmp_path_factory.mktemp("site")
+    try:
+        assemble.of_tree(ROOT, folder)
+    except pyodide.NotReached as why:
+        if machine.everything():
+            raise
+        pytest.skip(str(why))
+    return folder
+
+
+@dataclass
+class Story:
+    """What happened in the browser."""
+
+    elsewhere: list
+    errors: list = field(default_factory=list)
+    untouched: list = field(default_factory=list)
+    filled: list = field(default_factory=list)
+    scores: dict = field(default_factory=dict)
+    named: dict = field(default_factory=dict)
+    offline: list = field(default_factory=list)
+    offline_scores: dict = field(default_factory=dict)
+    taken_home: dict = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def story(site, chromium):
+    with lite.served(site) as address, chromium() as browser:
+        context = browser.new_context()
+        told = Story(lite.alone(context, address))
+        page = context.new_page()
+        page.set_default_timeout(lite.SECONDS)
+        page.on("pageerror", lambda error: told.errors.append(str(error)))
+        lite.opened(page, address, NOTEBOOK)
+        told.untouched = page.evaluate(lite.RUN_ALL)
+        page.evaluate(lite.FILL, {name: cell.source for name, cell in answers(LAB).items()})
+        told.filled = page.evaluate(lite.RUN_ALL)
+        told.scores = scores(page)
+        told.named = mistakes(page)
+        page.get_by_text("Kept in this browser").wait_for()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download my notebook").click()
+        told.taken_home = json.loads(download.value.path().read_text("utf-8"))
+        page.close(run_before_unload=False)
+        # the other day, without a network
+        context.set_offline(True)
+        page = context.new_page()
+        page.set_default_timeout(lite.SECONDS)
+        lite.opened(page, address, NOTEBOOK)
+        told.offline = page.evaluate(lite.SOURCES)
+        page.evaluate(lite.RUN_ALL)
+        told.offline_scores = scores(page)
+        context.set_offline(False)
+        page.close(run_before_unload=False)
+    return told
+
+
+def scores(page):
+    """{exercise: [score, points]} of the open lab."""
+    return json.loads(page.evaluate(lite.EXECUTE, lite.SCORES)["text"])
+
+
+def mistakes(page):
+    """{exercise: [a misconception, what the check names]}, in the browser's Python."""
+    code = f"""
+import json as _json
+from unrolled.exercises.{LAB} import LAB as _lab
+_first = [(e.name, e.misconceptions[0]) for e in _lab.exercises.values()]
+print(_json.dumps({{n: [m.name, _lab.check(n, m.function).misconception] for n, m in _first}}))
+"""
+    told = page.evaluate(lite.EXECUTE, code)
+    assert not told["error"]
+    return json.loads(told["text"])
+
+
+def errors(cells):
+    """The errors among the outputs of executed cells."""
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    return [output for output in outputs if output["output_type"] == "error"]
+
+
+def test_no_other_host_is_asked_and_no_script_fails(story):
+    assert not story.elsewhere
+    assert not story.errors
+
+
+def test_a_lab_runs_untouched_to_its_end(story):
+    assert not errors(story.untouched)
+    assert "not attempted" in json.dumps(story.untouched[-1])
+
+
+def test_a_lab_with_its_solution_has_full_score(story):
+    assert not errors(story.filled)
+    points = {name: one.points for name, one in exercises.load(LAB).exercises.items()}
+    assert {name: story.scores[name] for name in points} == {n: [p, p] for n, p in points.items()}
+
+
+def test_a_misconception_of_each_exercise_is_named(story):
+    assert story.named.keys() == exercises.load(LAB).exercises.keys()
+    assert all(wanted == found for wanted, found in story.named.values())
+
+
+def test_work_is_there_again_and_runs_without_a_network(story):
+    for cell in answers(LAB).values():
+        assert cell.source in story.offline
+    assert story.offline_scores == story.scores
+
+
+def test_the_downloaded_notebook_is_graded_to_full_marks(story, tmp_path):
+    assert story.taken_home["metadata"]["kernelspec"]["name"] == "python3"
+    work = tmp_path / "class" / "alice"
+    work.mkdir(parents=True)
+    (work / f"{NOTEBOOK}.ipynb").write_text(json.dumps(story.taken_home), encoding="utf-8")
+    command = [sys.executable, "-m", "unrolled"]
+    new = subprocess.run([*command, "assign", "--new", LAB], check=True, capture_output=True)
+    (tmp_path / "week.yml").write_bytes(new.stdout)
+    options = [] if machine.why_no_sandbox() is None else ["--unconfined"]
+    graded = subprocess.run(
+        [*command, "grade", "week.yml", "class", "results", *options],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert graded.returncode == 0, graded.stderr
+    count = len(exercises.load(LAB).exercises)
+    assert graded.stdout.splitlines()[0].split() == [str(count), "passed"]
+
+
+def test_the_start_page_is_accessible_at_every_width(site, chromium):
+    with lite.served(site) as address, chromium() as browser:
+        for scheme, width in (("light", 1280), ("dark", 390)):
+            page = browser.new_page(color_scheme=scheme, viewport={"width": width, "height": 800})
+            page.goto(f"{address}/lite/index.html")
+            page.get_by_role("link", name="Lab 1: Convolution").wait_for()
+            assert not axe(page, EVERYTHING)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            page.close()
+
+
+def test_a_site_is_light_and_runs_its_own_python(site):
+    folder = site / available.FOLDER
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 60 * MEGABYTE
+    listed = json.loads((folder / "files.json").read_text("utf-8"))
+    assert sum(size for size, _ in listed.values()) < 60 * MEGABYTE
+    assemble.prove_own(folder)
+    config = folder / "jupyter-lite.json"
+    told = json.loads(config.read_text("utf-8"))
+    kernel = told["jupyter-config-data"]["litePluginSettings"][assemble.PLUGIN]
+    for name, wrong in (
+        ("pyodideUrl", "https://example.org/pyodide.mjs"),
+        ("disablePyPIFallback", False),
+    ):
+        right, kernel[name] = kernel[name], wrong
+        config.write_text(json.dumps(told), encoding="utf-8")
+        with pytest.raises(AssertionError, match="would"):
+            assemble.prove_own(folder)
+        kernel[name] = right
+    config.write_text(json.dumps(told), encoding="utf-8")

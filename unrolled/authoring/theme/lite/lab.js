@@ -1,0 +1,76 @@
+// On the page of a lab: keeps the work after every change, says whether it is kept, and lets the
+// student take the notebook home.
+"use strict";
+
+const WAIT = 800; // milliseconds without a change before the work is saved
+
+const bar = document.createElement("header");
+bar.id = "unrolled-bar";
+bar.innerHTML =
+  '<p role="status">Python is starting…</p><button type="button">Download my notebook</button>' +
+  '<a href="../index.html">All labs</a>';
+const [status, download] = [bar.querySelector("p"), bar.querySelector("button")];
+const say = (text) => (status.textContent = text);
+
+function fit() {
+  document.documentElement.style.setProperty("--unrolled-bar", `${bar.offsetHeight}px`);
+  window.dispatchEvent(new Event("resize")); // the application measures its place
+}
+
+function panel() {
+  const shown = globalThis.jupyterapp?.shell?.currentWidget;
+  return shown?.context?.sessionContext && shown.content?.model ? shown : null;
+}
+
+async function until(found) {
+  for (;;) {
+    const value = found();
+    if (value) return value;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
+function takeHome(context) {
+  const notebook = context.model.toJSON();
+  notebook.metadata.kernelspec = { display_name: "Python 3", language: "python", name: "python3" };
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([JSON.stringify(notebook, null, 1)]));
+  link.download = context.path.split("/").pop();
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+async function keep(context) {
+  try {
+    await context.save();
+    const time = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    const lasting = sessionStorage.getItem("unrolled-lasting") !== "no";
+    const advice = lasting ? "" : " Download your notebook when you stop: this browser may delete what it keeps.";
+    say(`Kept in this browser, ${time}.${advice}`);
+  } catch {
+    say("The work could not be kept: the browser's storage is full or blocked. Download your notebook now.");
+  }
+}
+
+async function watch() {
+  document.body.prepend(bar);
+  new ResizeObserver(fit).observe(bar);
+  const { context } = await until(panel);
+  download.addEventListener("click", () => takeHome(context));
+  await context.ready;
+  let timer;
+  const later = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => keep(context), WAIT);
+  };
+  context.model.contentChanged.connect(later);
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden && context.model.dirty) keep(context);
+  });
+  const { sessionContext } = context;
+  await sessionContext.ready;
+  await until(() => sessionContext.session?.kernel?.status === "idle");
+  say("Python is ready. What you write is kept in this browser.");
+}
+
+watch();
