@@ -19,6 +19,7 @@ PLACEHOLDER = re.compile(r"NN|NAME|topic")
 OF_USERS = {  # made by users, or by programs they use
     *("week1.yml", "week3.yml", "my_text.txt", "nbgrader_config.py", "filter.txt"),
     *("submission_metadata.yml", "timestamp.txt", "mistake.yml"),
+    "drive-worker.js",  # JupyterLite's service worker, beside ours
 }
 READ = {".md", ".py", ".yml", ".yaml", ".toml", ".css", ".js", ".mplstyle", ".jinja", ".cff", ""}
 DOCUMENTS = (
