@@ -43,6 +43,19 @@ FILL = """(answers) => {
     }
   }
 }"""
+# runs the first cell that begins so, without waiting for it; the number of the cell
+BEGIN = """(beginning) => {
+  const { content } = window.jupyterapp.shell.currentWidget;
+  const begins = (cell) => cell.model.sharedModel.getSource().startsWith(beginning);
+  const index = content.widgets.findIndex(begins);
+  content.deselectAll();
+  content.activeCellIndex = index;
+  window.jupyterapp.commands.execute("notebook:run-cell");
+  return index;
+}"""
+OUTPUT = """(index) => JSON.stringify(
+  window.jupyterapp.shell.currentWidget.content.widgets[index].model.outputs.toJSON())"""
+SAYS = f"(index) => ({OUTPUT})(index).includes('did not end within')"
 SOURCES = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
   .map((cell) => cell.sharedModel.getSource())"""
 SCORES = """

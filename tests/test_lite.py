@@ -45,6 +45,7 @@ class Story:
     filled: list = field(default_factory=list)
     scores: dict = field(default_factory=dict)
     named: dict = field(default_factory=dict)
+    endless: str = ""
     offline: list = field(default_factory=list)
     offline_scores: dict = field(default_factory=dict)
     taken_home: dict = field(default_factory=dict)
@@ -68,6 +69,7 @@ def story(site, chromium):
         with page.expect_download() as download:
             page.get_by_role("button", name="Download my notebook").click()
         told.taken_home = json.loads(download.value.path().read_text("utf-8"))
+        told.endless = endless(page)
         page.close(run_before_unload=False)
         # the other day, without a network
         context.set_offline(True)
@@ -100,6 +102,26 @@ print(_json.dumps({{n: [m.name, _lab.check(n, m.function).misconception] for n, 
     return json.loads(told["text"])
 
 
+def endless(page):
+    """What the notebook says of an answer that does not end; then the right one is back."""
+    hurry = f"""
+from dataclasses import replace as _replace
+from unrolled.exercises.{LAB} import LAB as _lab
+_lab.exercises["correlate"] = _replace(_lab.exercises["correlate"], time_limit=1)
+"""
+    page.evaluate(lite.EXECUTE, hurry)
+    page.evaluate(lite.FILL, {"correlate": "def correlate(x, m):\n    while True:\n        pass"})
+    page.evaluate(lite.BEGIN, "def correlate")
+    page.wait_for_function(lite.READY)
+    cell = page.evaluate(lite.BEGIN, 'check("correlate"')
+    page.wait_for_function(lite.SAYS, arg=cell)
+    said = page.evaluate(lite.OUTPUT, cell)
+    page.evaluate(lite.FILL, {"correlate": answers(LAB)["correlate"].source})
+    page.wait_for_function(lite.READY)
+    page.get_by_text("Kept in this browser").wait_for()
+    return said
+
+
 def errors(cells):
     """The errors among the outputs of executed cells."""
     outputs = [output for cell in cells for output in cell["outputs"]]
@@ -125,6 +147,10 @@ def test_a_lab_with_its_solution_has_full_score(story):
 def test_a_misconception_of_each_exercise_is_named(story):
     assert story.named.keys() == exercises.load(LAB).exercises.keys()
     assert all(wanted == found for wanted, found in story.named.values())
+
+
+def test_an_answer_without_end_costs_a_restart_and_names_its_exercise(story):
+    assert "correlate did not end within 1 s," in story.endless
 
 
 def test_work_is_there_again_and_runs_without_a_network(story):

@@ -5,6 +5,7 @@ The pages are visited once, in one browser; each test then asks one question of 
 
 import json
 import re
+import zipfile
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -16,6 +17,7 @@ from jupyter_cache import get_cache
 
 from unrolled import exercises
 from unrolled.authoring import book, execute, site, slides
+from unrolled.authoring.lite import available
 from unrolled.authoring.notebooks import ROOT
 from unrolled.authoring.pages import facts
 from unrolled.authoring.svg import themed
@@ -246,7 +248,8 @@ def answer_by_keyboard(page):
 def pages(folder):
     """Every page, relative to the site's folder, but the first, which only leads to another."""
     found = (path.relative_to(folder) for path in folder.rglob("*.html"))
-    found = sorted(path.as_posix() for path in found if path.parts[0] != "_static")
+    other = ("_static", available.FOLDER)  # the labs in the browser: test_lite.py
+    found = sorted(path.as_posix() for path in found if path.parts[0] not in other)
     return [name for name in found if not redirected(folder / name)]
 
 
@@ -373,7 +376,10 @@ def test_labs_and_solutions_are_tied(learner):
     assert labs
     for lab in labs:
         address = f'href="../solutions/{lab.stem}.html"'
-        assert address in read(learner / "labs" / f"{lab.stem}.html")
+        page = read(learner / "labs" / f"{lab.stem}.html")
+        assert address in page
+        if (learner / available.FOLDER).exists():
+            assert f'href="../{available.FOLDER}/index.html?lab={lab.stem}"' in page
         solution = read(learner / "solutions" / f"{lab.stem}.html")
         assert f'href="../labs/{lab.stem}.html"' in solution
         assert "<h1>Solution of " in solution
@@ -397,7 +403,14 @@ def test_the_class_edition_gives_no_answer_away(classroom):
     assert answers, "there are solutions to keep"
     for path in classroom.rglob("*"):
         assert "solutions" not in path.relative_to(classroom).parts
-        if path.suffix in (".html", ".js", ".ipynb", ".inv") and "_static" not in path.parts:
+        if path.name.startswith("unrolled-") and path.suffix == ".whl":  # of labs in the browser
+            with zipfile.ZipFile(path) as wheel:
+                given = "\n".join(
+                    wheel.read(name).decode() for name in wheel.namelist() if name.endswith(".py")
+                )
+            assert not [answer for answer in answers if answer in given]
+        others = {"_static", "build", "extensions"}.intersection(path.relative_to(classroom).parts)
+        if path.suffix in (".html", ".js", ".ipynb", ".inv") and not others:
             raw = path.read_bytes().decode("utf-8", "replace")
             text = unescape(re.sub(r"<[^>]+>", "", raw))
             if path.suffix != ".ipynb":  # whose metadata name the source a lab is made from

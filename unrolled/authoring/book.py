@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from unrolled.authoring.notebooks import ROOT, AuthoringError
@@ -17,15 +18,19 @@ from unrolled.common.files import write_atomically
 
 @dataclass(frozen=True)
 class Edition:
-    """A set of pages: `site` is its folder below _build, and pages of `without` are left out."""
+    """A set of pages: `site` is its folder below _build, and pages of `without` are left out.
+
+    answers: whether the labs in the browser may hold references
+    """
 
     site: str
     without: tuple[str, ...] = ()  # beginnings of their names
+    answers: bool = True
 
 
 EDITIONS = {
     "learner": Edition("html"),
-    "class": Edition("html-class", without=("solutions/",)),  # for labs that count
+    "class": Edition("html-class", without=("solutions/",), answers=False),  # for labs that count
 }
 PARTS, ENTRIES = {"parts", "subtrees"}, {"chapters", "sections", "entries"}  # keys of _toc.yml
 SOURCES = ("chapters", "solutions", "labs", "unrolled")
@@ -63,7 +68,8 @@ def build(edition="learner", root=ROOT):
     if not _typeset(root, work, edition, toc, digests, runs):
         shutil.rmtree(work)  # Sphinx warns of a page only when it reads it: next time, read all
         _give_up(["The site is left as it was: the warnings above are errors."])
-    _publish(work / "html", site, root if runs else None)
+    labs = partial(_assemble_labs, root, EDITIONS[edition].answers) if runs else None
+    _publish(work / "html", site, labs)
     write_atomically(stamp, inputs)
     if digest(root, [*SOURCES, *SETTINGS], edition) != inputs:
         print("files changed during the build; build again to see all of it")
@@ -229,19 +235,24 @@ def _typeset(root, work, edition, toc, digests, runs):
     return status == 0
 
 
-def _publish(built, site, root=None):
+def _assemble_labs(root, answers, site):
+    """Put the labs that run in a browser into a site."""
+    from unrolled.authoring.lite import assemble
+
+    assemble.of_tree(root, site, answers)
+
+
+def _publish(built, site, add=None):
     """Put a copy of `built` in the place of `site`, which is whole but for one rename.
 
-    root: the tree whose labs are to run in a browser from there, or None
+    add: what, called with the copy, completes it
     """
     fresh, old = site.with_name(site.name + ".new"), site.with_name(site.name + ".old")
     for folder in (fresh, old):
         shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(built, fresh, ignore=shutil.ignore_patterns(".*"))
-    if root:
-        from unrolled.authoring.lite import assemble
-
-        assemble.of_tree(root, fresh)
+    if add:
+        add(fresh)
     if site.exists():
         site.rename(old)
     fresh.rename(site)

@@ -3,7 +3,7 @@
 import os
 from dataclasses import replace
 
-from . import guard
+from . import browser, guard
 from .apart import run_apart
 from .exercise import ExerciseError
 from .judging import judge
@@ -62,7 +62,8 @@ class Lab:
         exercise = self._exercise(name)
         repaired = guard.restore()
         cases = exercise.draw(seed)
-        outcome = run_apart(answer, cases, exercise.time_limit)
+        with browser.announced(name, exercise.time_limit):
+            outcome = run_apart(answer, cases, exercise.time_limit)
         verdict = judge(exercise, cases, outcome).noting(repaired)
         self._verdicts[name] = verdict
         if RAISE and not verdict.passed:

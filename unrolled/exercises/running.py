@@ -161,7 +161,8 @@ def _text(error):
 def _students_frames(traceback):
     """(code, line, is it the innermost frame) of every frame that is not a library's or ours."""
     folders = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    folders.add(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    for file in (__file__, sys.modules["numpy"].__file__):  # which need not lie in those
+        folders.add(os.path.dirname(os.path.dirname(os.path.abspath(file))))
     prefixes = (*(os.path.join(folder, "") for folder in folders), "<frozen", "<__array")
     frames = []
     while traceback is not None:
@@ -242,7 +243,7 @@ def _within(seconds, work, leave):
     before = _stack_size(STACK)
     try:
         thread.start()
-    except RuntimeError:  # no threads here, as in a browser: no time limit either
+    except RuntimeError:  # no threads here, as in a browser, whose page keeps the time
         work()
         return True, True
     finally:

@@ -60,13 +60,19 @@ def build():
     for name, number, wheel in made:
         (fresh / "pyodide" / wheels.file_name(name, number)).write_bytes(wheel)
     (fresh / "pyodide" / LOCK).write_text(wheels.lock(fetched, made), encoding="utf-8")
+    keep(fresh, target)
+    return target
+
+
+def keep(fresh, target):
+    """Give a folder of the cache its name, KIND-DIGEST, and forget all but KEPT of its kind."""
     try:
         fresh.rename(target)
     except OSError:  # another build was faster
         shutil.rmtree(fresh)
-    for old in sorted(cache().glob("labs-*"), key=_age)[KEPT:]:
+    kind = target.name.partition("-")[0]
+    for old in sorted(target.parent.glob(f"{kind}-*"), key=_age)[KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
-    return target
 
 
 def _age(path):

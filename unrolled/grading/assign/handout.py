@@ -112,7 +112,7 @@ def requirements(sources, root=ROOT):
 
 
 def _fill(folder, assignment, nb, notebook_name, root):
-    _copy_package(folder / "unrolled", assignment.lab, root)
+    copy_package(folder / "unrolled", [assignment.lab], root)
     nbformat.write(nb, folder / notebook_name)
     sources = [path.read_text(encoding="utf-8") for path in folder.rglob("*.py")]
     sources += [cell.source for cell in nb.cells if cell.cell_type == "code"]
@@ -127,8 +127,8 @@ def _locked(root):
     return {_canonical(line.partition("==")[0]): line for line in lines}
 
 
-def _copy_package(target, lab, root):
-    """The package as a student needs it: chapters, support, and the checks of this lab, without
+def copy_package(target, labs, root=ROOT):
+    """The package as a student needs it: chapters, support, and the checks of some labs, without
     the programs that are right or wrong."""
 
     def left_out(folder, names):
@@ -142,8 +142,9 @@ def _copy_package(target, lab, root):
         }
 
     shutil.copytree(root / "unrolled", target, ignore=left_out)
-    source = (root / "unrolled/exercises" / f"{lab}.py").read_text(encoding="utf-8")
-    recording.write(target / "exercises", lab, source)
+    for lab in labs:
+        source = (root / "unrolled/exercises" / f"{lab}.py").read_text(encoding="utf-8")
+        recording.write(target / "exercises", lab, source)
     shutil.copy(root / "LICENSE", target / "LICENSE")
 
 

@@ -52,10 +52,57 @@ async function keep(context) {
   }
 }
 
+// A check that does not end ----------------------------------------------------------------------
+
+const GRACE = 2; // seconds that the browser itself may take
+const token = crypto.randomUUID();
+const checks = new BroadcastChannel("unrolled-checks"); // see unrolled/exercises/browser.py
+
+function keepTime(shown) {
+  let clock;
+  checks.onmessage = ({ data }) => {
+    const [sender, name, seconds] = String(data).split("\n");
+    if (sender !== token) return;
+    clearTimeout(clock);
+    if (name) clock = setTimeout(() => end(shown, name, seconds), (Number(seconds) + GRACE) * 1000);
+  };
+}
+
+async function end({ content, context }, name, seconds) {
+  const said =
+    `${name} did not end within ${Number(seconds)} s, so Python was restarted. Your notebook ` +
+    "is as it was; nothing is defined any more. Look for a loop or a recursion without end, then " +
+    "run the cells from the top again.";
+  const cells = [...content.widgets];
+  const running = cells.filter((cell) => cell.model.type === "code" && cell.promptNode?.textContent.includes("*"));
+  say(`Python is restarted: ${name} did not end.`);
+  await restart(context.sessionContext);
+  if (running[0]) {
+    running[0].model.outputs.clear();
+    running[0].model.outputs.add({ output_type: "stream", name: "stderr", text: said });
+  }
+  for (const cell of running) cell.setPrompt("");
+  await keep(context);
+  say(said);
+}
+
+async function restart(sessionContext) {
+  await sessionContext.session.kernel.restart();
+  await introduce(sessionContext);
+}
+
+// Tells the kernel whose it is, and lets it import what the first cell needs.
+async function introduce(sessionContext) {
+  await until(() => sessionContext.session?.kernel?.status === "idle");
+  const code = `import unrolled.exercises.browser as _b\n_b.page = ${JSON.stringify(token)}\ndel _b`;
+  await sessionContext.session.kernel.requestExecute({ code, silent: true, store_history: false }).done;
+}
+
 async function watch() {
   document.body.prepend(bar);
   new ResizeObserver(fit).observe(bar);
-  const { context } = await until(panel);
+  const shown = await until(panel);
+  const { context } = shown;
   download.addEventListener("click", () => takeHome(context));
   await context.ready;
   let timer;
@@ -69,7 +116,11 @@ async function watch() {
   });
   const { sessionContext } = context;
   await sessionContext.ready;
-  await until(() => sessionContext.session?.kernel?.status === "idle");
+  await introduce(sessionContext);
+  sessionContext.statusChanged.connect((_, now) => {
+    if (now === "restarting" || now === "autorestarting") introduce(sessionContext);
+  });
+  keepTime(shown);
   say("Python is ready. What you write is kept in this browser.");
 }
 
