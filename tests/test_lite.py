@@ -6,17 +6,21 @@ The browser is used once, for everything it is asked; each test then looks at on
 import json
 import subprocess
 import sys
+import zipfile
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import lite
 import pytest
 from browser import EVERYTHING, axe
-from submissions import answers
+from submissions import answers, assignment
 
 from unrolled import exercises
 from unrolled.authoring import machine
 from unrolled.authoring.lite import assemble, available, pyodide
 from unrolled.authoring.notebooks import ROOT
+from unrolled.grading.assign import handout
+from unrolled.grading.model import GradingError
 
 LAB, NOTEBOOK = "lab01", "lab01_convolution"
 MEGABYTE = 1e6
@@ -48,6 +52,8 @@ class Story:
     endless: str = ""
     offline: list = field(default_factory=list)
     offline_scores: dict = field(default_factory=dict)
+    newer: list = field(default_factory=list)
+    older: list = field(default_factory=list)
     taken_home: dict = field(default_factory=dict)
 
 
@@ -81,7 +87,29 @@ def story(site, chromium):
         told.offline_scores = scores(page)
         context.set_offline(False)
         page.close(run_before_unload=False)
+        told.newer, told.older = after_a_release(site, context, address)
     return told
+
+
+def after_a_release(site, context, address):
+    """What the start page offers when the lab has a new release, and the work behind the offer."""
+    changed = lite.notebooks()
+    changed[NOTEBOOK]["cells"][0]["source"].append("\n\nA new sentence.")
+    assemble.assemble(site, ROOT, {f"{name}.ipynb": one for name, one in changed.items()})
+    page = context.new_page()
+    page.set_default_timeout(lite.SECONDS)
+    page.goto(f"{address}/lite/index.html?lab={NOTEBOOK}")
+    page.get_by_text("A newer version of this lab is out.").wait_for()
+    offered = page.locator("#choices a").all_inner_texts()
+    page.get_by_role("link", name="Go on with your work").click()
+    page.wait_for_function(lite.OPEN)
+    older = page.evaluate(lite.SOURCES)
+    page.goto(f"{address}/lite/index.html?lab={NOTEBOOK}")
+    page.get_by_role("link", name="Open the newer version beside it").click()
+    page.wait_for_function(lite.OPEN)
+    newer = page.evaluate(lite.SOURCES)
+    page.close(run_before_unload=False)
+    return [*offered, *newer], older
 
 
 def scores(page):
@@ -159,6 +187,16 @@ def test_work_is_there_again_and_runs_without_a_network(story):
     assert story.offline_scores == story.scores
 
 
+def test_a_new_release_offers_itself_beside_the_old_work(story):
+    assert story.newer[:2] == [
+        "Go on with your work in the older version",
+        "Open the newer version beside it",
+    ]
+    assert any("A new sentence." in source for source in story.newer)
+    assert answers(LAB)["correlate"].source not in story.newer
+    assert answers(LAB)["correlate"].source in story.older
+
+
 def test_the_downloaded_notebook_is_graded_to_full_marks(story, tmp_path):
     assert story.taken_home["metadata"]["kernelspec"]["name"] == "python3"
     work = tmp_path / "class" / "alice"
@@ -188,6 +226,29 @@ def test_the_start_page_is_accessible_at_every_width(site, chromium):
             assert not axe(page, EVERYTHING)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             page.close()
+
+
+def test_a_handout_as_a_site_has_what_is_assigned_and_no_reference(site, tmp_path):
+    """`site` proves that Pyodide is at hand."""
+    exercise = {"correlate": 2}
+    handout.write_site(assignment(LAB, exercise), tmp_path / "week1")
+    folder = tmp_path / "week1" / available.FOLDER
+    (notebook,) = folder.glob("files/*/*.ipynb")
+    told = json.loads(notebook.read_text("utf-8"))
+    graded = {cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in told["cells"]}
+    assert graded - {None} == {"correlate", "check-correlate"}
+    (wheel,) = folder.glob("pyodide/unrolled-*.whl")
+    with zipfile.ZipFile(wheel) as opened:
+        names = {Path(name).name for name in opened.namelist() if "/exercises/lab" in name}
+        assert names == {f"{LAB}.py", f"{LAB}.bin"}
+        module = opened.read(f"unrolled/exercises/{LAB}.py").decode()
+    assert "open_lab" in module
+    assert "Misconception" not in module
+    index = (tmp_path / "week1" / "index.html").read_text("utf-8")
+    assert f"{available.FOLDER}/index.html?lab={NOTEBOOK}" in index
+    with pytest.raises(GradingError, match="not empty"):
+        handout.write_site(assignment(LAB, exercise), tmp_path / "week1")
+    handout.write_site(assignment(LAB, exercise), tmp_path / "week1", force=True)
 
 
 def test_a_site_is_light_and_runs_its_own_python(site):

@@ -61,9 +61,10 @@ def main():
 @click.argument("out", type=FOLDER, required=False)
 @click.option("--new", metavar="LAB", help="Print a new assignment file for a lab, as lab01.")
 @click.option("--nbgrader", type=FOLDER, metavar="DIR", help="Add it to an nbgrader course.")
+@click.option("--browser", is_flag=True, help="Make OUT a site in whose pages the lab runs.")
 @click.option("--force", is_flag=True, help="Replace an earlier hand-out.")
 @click.option("--book", metavar="URL", help="Address of the book's site, for links to chapters.")
-def assign(assignment, out, new, nbgrader, force, book):
+def assign(assignment, out, new, nbgrader, browser, force, book):
     """Make a hand-out folder from an assignment file.
 
     The folder OUT holds the lab's notebook with the exercises that ASSIGNMENT names, the package it
@@ -84,6 +85,9 @@ def assign(assignment, out, new, nbgrader, force, book):
     if nbgrader is not None:
         says = handout.write_nbgrader(read, nbgrader, force, book)
         click.echo(f"added {read.name} to the course in {nbgrader}")
+    elif browser:
+        says = handout.write_site(read, out, force, book)
+        click.echo(f"wrote {out}: put this folder on a web server, with https")
     else:
         says = handout.write(read, out, force, book)
         click.echo(f"wrote {out}: pack this folder and hand it out")

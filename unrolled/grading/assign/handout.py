@@ -6,6 +6,7 @@ has the solution, in `source/`, which is the instructor's and which nbgrader doe
 
 import ast
 import importlib.metadata
+import json
 import re
 import shutil
 import sys
@@ -54,6 +55,31 @@ def write(assignment, out, force=False, book=None, root=ROOT):
         _fill(folder, assignment, nb, notebook_name, root)
         text = readme(assignment, notebook_name, root)
         (folder / "README.md").write_text(text, encoding="utf-8")
+    return _about(practice)
+
+
+def write_site(assignment, out, force=False, book=None, root=ROOT):
+    """Make the hand-out a site, the folder `out`, in whose pages a browser runs the lab.
+
+    Returns what the instructor should know. Raises GradingError without Pyodide.
+    """
+    from unrolled.authoring.lite import assemble, pyodide
+
+    out = Path(out) if Path(out).name else Path(out).resolve()
+    nb, practice = select(lab_notebook(assignment.lab, root), assignment, book)
+    name = lab_path(assignment.lab, root).name
+    _require_free(out, force, {"index.html", "lite"})
+    with _staged(out) as folder, tempfile.TemporaryDirectory() as package:
+        copy_package(Path(package, "unrolled"), [assignment.lab], root)
+        notebook = json.loads(nbformat.writes(nb))
+        try:
+            assemble.assemble(folder, Path(package), {name: notebook})
+        except pyodide.NotReached as why:
+            raise GradingError(f"Python for the browser was not to be had: {why}") from None
+        address = f"lite/index.html?lab={Path(name).stem}"
+        (folder / "index.html").write_text(
+            _templates.get_template("site.html.jinja").render(address=address), encoding="utf-8"
+        )
     return _about(practice)
 
 
