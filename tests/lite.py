@@ -65,17 +65,36 @@ print(_json.dumps({line.name: [line.score, line.points] for line in summary().li
 """
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves files and says nothing; `sent` counts the bytes of each address."""
+class Server(http.server.SimpleHTTPRequestHandler):
+    """Serves files, keeps their names in `asked`, and makes the trouble it is told to make.
+
+    trouble: {part of a name: "cut" or "damaged"}
+    """
+
+    def __init__(self, *arguments, trouble, asked, **options):
+        self.trouble, self.asked = trouble, asked
+        super().__init__(*arguments, **options)
+
+    def do_GET(self):
+        self.asked.append(self.path)
+        kind = next((kind for part, kind in self.trouble.items() if part in self.path), None)
+        if kind is None:
+            super().do_GET()
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", "6" if kind == "damaged" else "600000")
+        self.end_headers()
+        self.wfile.write(b"spoilt")
 
     def log_message(self, *_):
         pass
 
 
 @contextmanager
-def served(folder):
+def served(folder, trouble=None, asked=None):
     """The address at which the folder is served, on this machine alone."""
-    handler = functools.partial(Quiet, directory=folder)
+    given = {"trouble": {} if trouble is None else trouble, "asked": [] if asked is None else asked}
+    handler = functools.partial(Server, directory=folder, **given)
     server = http.server.ThreadingHTTPServer(("localhost", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://localhost:{server.server_port}"

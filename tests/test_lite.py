@@ -4,6 +4,7 @@ The browser is used once, for everything it is asked; each test then looks at on
 """
 
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -228,6 +229,90 @@ def test_the_start_page_is_accessible_at_every_width(site, chromium):
             page.close()
 
 
+ABSENT = "Object.defineProperty({0}, '{1}', {{ value: undefined, configurable: true }})"
+LACKING = {
+    "WebAssembly": (ABSENT.format("globalThis", "WebAssembly"), "has no WebAssembly"),
+    "service worker": (ABSENT.format("Navigator.prototype", "serviceWorker"), "no service worker"),
+    "secure context": (ABSENT.format("globalThis", "isSecureContext"), "begins with http://"),
+    "storage": ("indexedDB.open = () => { throw new Error() }", "keeps no data for this site"),
+    "space": (
+        "navigator.storage.estimate = async () => ({ quota: 2e7, usage: 1e7 })",
+        "need 150 MB of storage, and this browser grants 10",
+    ),
+}
+
+
+def test_what_a_browser_lacks_is_said_with_the_notebook_beside_it(site, chromium):
+    with lite.served(site) as address, chromium() as browser:
+        for script, says in LACKING.values():
+            page = browser.new_page(viewport={"width": 390, "height": 800})
+            page.add_init_script(script)
+            page.goto(f"{address}/lite/index.html?lab={NOTEBOOK}")
+            told_with_download(page, says)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390
+            page.close()
+        page = browser.new_page()
+        page.goto(f"{(site / 'lite' / 'index.html').as_uri()}?lab={NOTEBOOK}")
+        told_with_download(page, "This page was opened as a file")
+        page.goto(f"{address}/lite/index.html?lab=lab99")
+        page.get_by_text("There is no lab “lab99” here.").wait_for()
+
+
+def told_with_download(page, says):
+    page.get_by_role("status").filter(has_text=says).wait_for()
+    link = page.get_by_role("link", name="Download the notebook")
+    assert link.get_attribute("href").endswith(f"{NOTEBOOK}.ipynb")
+    assert not axe(page, EVERYTHING)
+
+
+def test_an_interrupted_download_goes_on_and_damage_is_found(site, chromium):
+    trouble, asked = {"/numpy-": "cut"}, []
+    with lite.served(site, trouble, asked) as address, chromium() as browser:
+        page = browser.new_page()
+        page.set_default_timeout(lite.SECONDS)
+        start = f"{address}/lite/index.html?lab={NOTEBOOK}"
+        page.goto(start)
+        told_with_download(page, "Fetching the lab was interrupted.")
+        trouble["/numpy-"] = "damaged"
+        asked.clear()
+        page.get_by_role("button", name="Try again").click()
+        told_with_download(page, "arrived damaged, twice")
+        assert not [name for name in asked if "asm.wasm" in name], "what has arrived is kept"
+        trouble.clear()
+        page.goto(start)
+        page.wait_for_url("**/notebooks/index.html?path=*")
+        page.goto(f"{address}/lite/index.html")
+        page.evaluate(SPOIL)
+        asked.clear()
+        page.goto(start)
+        page.wait_for_url("**/notebooks/index.html?path=*")
+        again = {name.rpartition("/")[2].partition("-")[0] for name in asked if "?fresh=" in name}
+        assert again == {"numpy"}, "what is damaged is fetched again, and nothing else"
+
+
+SPOIL = """async () => {
+  for (const name of await caches.keys()) {
+    const cache = await caches.open(name);
+    for (const request of await cache.keys()) {
+      if (!request.url.includes("/numpy-")) continue;
+      const { headers } = await cache.match(request);
+      await cache.put(request, new Response("spoilt", { headers }));
+    }
+  }
+}"""
+
+
+def test_a_damaged_cache_of_the_build_is_made_anew(site, tmp_path, monkeypatch):
+    good, spoilt = assemble.shared.build(), tmp_path / "spoilt"
+    shutil.copytree(good, spoilt)
+    (wheel,) = spoilt.glob("pyodide/cycler-*.whl")
+    wheel.write_bytes(b"spoilt")
+    monkeypatch.setattr(assemble.shared, "build", lambda: spoilt if spoilt.exists() else good)
+    folder = assemble.assemble(tmp_path / "site", ROOT, {})
+    assert not spoilt.exists()
+    assert (folder / "pyodide" / wheel.name).read_bytes() != b"spoilt"
+
+
 def test_a_handout_as_a_site_has_what_is_assigned_and_no_reference(site, tmp_path):
     """`site` proves that Pyodide is at hand."""
     exercise = {"correlate": 2}
@@ -239,7 +324,7 @@ def test_a_handout_as_a_site_has_what_is_assigned_and_no_reference(site, tmp_pat
     assert graded - {None} == {"correlate", "check-correlate"}
     (wheel,) = folder.glob("pyodide/unrolled-*.whl")
     with zipfile.ZipFile(wheel) as opened:
-        names = {Path(name).name for name in opened.namelist() if "/exercises/lab" in name}
+        names = {Path(name).name for name in opened.namelist() if "/exercises/lab0" in name}
         assert names == {f"{LAB}.py", f"{LAB}.bin"}
         module = opened.read(f"unrolled/exercises/{LAB}.py").decode()
     assert "open_lab" in module

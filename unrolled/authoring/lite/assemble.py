@@ -40,9 +40,23 @@ def assemble(site, package, notebooks):
     for path in THEME.iterdir():
         shutil.copy(path, target / path.name)
     _hook(target / "notebooks" / "index.html")
-    _write(target / "files.json", _listed(target))
+    listed = _listed(target)
+    if damaged(target, listed):  # in the cache, too: make it anew
+        shutil.rmtree(base)
+        return assemble(site, package, notebooks)
+    _write(target / "files.json", listed)
     prove_own(target)
     return target
+
+
+def damaged(target, listed):
+    """Names of packages whose wheel is not what Pyodide's lock says of it."""
+    packages = _read(target / "pyodide" / LOCK)["packages"].values()
+    return [
+        one["name"]
+        for one in packages
+        if listed.get(f"pyodide/{one['file_name']}", [0, ""])[1] != one["sha256"]
+    ]
 
 
 def of_tree(root, site, answers=True):

@@ -147,8 +147,23 @@ async function fetched(path, digest) {
   }
 }
 
+// Without the files of Python that are not what they were when they were fetched.
+async function sound(cache) {
+  let whole = true;
+  for (const request of (await cache?.keys()) ?? []) {
+    if (!request.url.includes("/pyodide/")) continue;
+    const kept = await cache.match(request);
+    if ((await digestOf(await kept.clone().arrayBuffer())) !== kept.headers.get("x-digest")) {
+      await cache.delete(request);
+      whole = false;
+    }
+  }
+  if (!whole) await cache.delete("files.json");
+  return whole ? cache : null;
+}
+
 async function fetchAll() {
-  const before = await complete();
+  const before = await sound(await complete());
   let text;
   try {
     const answer = await fetch("files.json?fresh", { cache: "no-store" });

@@ -1,0 +1,105 @@
+"""All labs in the browser, and how fast: too long for every run of the tests.
+
+One page, one kernel: each lab runs untouched, with its solution, and names its misconceptions.
+"""
+
+import json
+import time
+
+import lite
+import pytest
+from test_lite import NOTEBOOK, site  # noqa: F401
+
+from unrolled import exercises
+
+TIMES_SLOWER = 5  # what a check in the browser may take, in times of a check here
+BYTES = 50e6  # transferred for a first lab, uncompressed
+CHECK = """
+import time as _time
+from unrolled.exercises.{lab} import LAB as _lab
+_e = _lab.exercises[{name!r}]
+_lab.check({name!r}, _e.reference.function)
+_start = _time.perf_counter()
+for _ in range({rounds}):
+    _lab.check({name!r}, _e.reference.function)
+print((_time.perf_counter() - _start) / {rounds})
+"""
+NAMED = """
+import json as _json
+from unrolled.exercises.{lab} import LAB as _lab
+print(_json.dumps([
+    (m.name, _lab.check(name, m.function).misconception)
+    for name, e in _lab.exercises.items() for m in e.misconceptions
+]))
+"""
+
+
+@pytest.fixture(scope="module")
+def page(site, chromium):  # noqa: F811
+    with lite.served(site) as address, chromium() as browser:
+        context = browser.new_context()
+        elsewhere = lite.alone(context, address)
+        page = context.new_page()
+        page.set_default_timeout(lite.SECONDS)
+        lite.opened(page, address, NOTEBOOK)
+        yield page
+        assert not elsewhere
+
+
+def execute(page, code):
+    told = page.evaluate(lite.EXECUTE, code)
+    assert not told["error"], f"{told['error']} in\\n{code}"
+    return told["text"]
+
+
+@pytest.mark.parametrize("name", lite.notebooks())
+def test_a_lab_runs_untouched_and_solved_and_names_mistakes(page, name):
+    notebook, lab = lite.notebooks()[name], name.partition("_")[0]
+    points = {n: one.points for n, one in exercises.load(lab).exercises.items()}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            execute(page, "".join(cell["source"]))
+    scores = json.loads(execute(page, lite.SCORES))
+    assert {n: scores[n] for n in points} == {n: [0, p] for n, p in points.items()}
+    for cell in lite.filled(notebook, name):
+        execute(page, cell)
+    scores = json.loads(execute(page, lite.SCORES))
+    assert {n: scores[n] for n in points} == {n: [p, p] for n, p in points.items()}
+    for wanted, found in json.loads(execute(page, NAMED.format(lab=lab))):
+        assert wanted == found
+
+
+def test_a_check_in_the_browser_is_not_much_slower(page):
+    ratios = {}
+    for lab in exercises.names():
+        for name in exercises.load(lab).exercises:
+            code = CHECK.format(lab=lab, name=name, rounds=3)
+            there, told = float(execute(page, code)), []
+            exec(code, {"print": told.append})
+            ratios[f"{lab}.{name}"] = there / told[0]
+    print({name: round(ratio, 1) for name, ratio in ratios.items()})
+    assert sorted(ratios.values())[len(ratios) // 2] < TIMES_SLOWER
+
+
+def test_the_first_check_comes_soon(site, chromium):  # noqa: F811
+    """Within 15 s of the click with nothing in the cache, within 6 s the next time."""
+    asked = []
+    with lite.served(site, asked=asked) as address, chromium() as browser:
+        context = browser.new_context()
+        for limit in (15, 6):
+            page = context.new_page()
+            page.set_default_timeout(lite.SECONDS)
+            begin = time.monotonic()
+            lite.opened(page, address, NOTEBOOK)
+            for code in ("from unrolled.exercises.lab01 import check", "check('correlate', len)"):
+                execute(page, code)
+            seconds = time.monotonic() - begin
+            print(f"the first check after {seconds:.1f} s")
+            assert seconds < limit
+            page.close(run_before_unload=False)
+    files = {name.partition("?")[0] for name in asked}
+    sizes = [
+        (site / name.lstrip("/")).stat().st_size for name in files if (site / name[1:]).is_file()
+    ]
+    print(f"{sum(sizes) / 1e6:.1f} MB transferred")
+    assert sum(sizes) < BYTES
