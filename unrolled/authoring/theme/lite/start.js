@@ -196,16 +196,22 @@ async function fill(cache, before, files) {
   };
   count(0);
   const todo = [...files];
+  let failure = null;
   const work = async () => {
-    for (let next; (next = todo.shift()); ) {
+    for (let next; (next = todo.shift()) && !failure; ) {
       const [path, [size, digest]] = next;
-      const kept = (await cache.match(path)) ?? (await before?.match(path));
-      if (kept?.headers.get("x-digest") === digest) await cache.put(path, kept);
-      else await cache.put(path, await fetched(path, digest));
-      count(size);
+      try {
+        const kept = (await cache.match(path)) ?? (await before?.match(path));
+        const right = kept?.headers.get("x-digest") === digest;
+        await cache.put(path, right ? kept : await fetched(path, digest));
+        count(size);
+      } catch (error) {
+        failure ??= error;
+      }
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  await Promise.all(Array.from({ length: AT_ONCE }, work)); // what is on its way still arrives
+  if (failure) throw failure;
 }
 
 // The way to the lab ---------------------------------------------------------------------------
