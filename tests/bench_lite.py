@@ -13,7 +13,7 @@ from test_lite import NOTEBOOK, site  # noqa: F401
 from unrolled import exercises
 
 TIMES_SLOWER = 5  # what a check in the browser may take, in times of a check here
-BYTES = 50e6  # transferred for a first lab, uncompressed
+BYTES = 40e6  # transferred for a first lab, uncompressed
 CHECK = """
 import time as _time
 from unrolled.exercises.{lab} import LAB as _lab

@@ -7,6 +7,7 @@ the place of what a student has written in an old one: the browser keeps work by
 import hashlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -16,7 +17,14 @@ from unrolled.common.links import linked
 
 THEME = Path(__file__).parents[1] / "theme" / "lite"
 PLUGIN = f"{shared.KERNEL}:kernel"
-NOT_KEPT = ("service-worker.js", "build/third-party-licenses.json")
+# Not fetched before a lab opens: the rest, which is there when a page asks for it. Large parts of
+# JupyterLab draw diagrams, plots and terminals, which no lab has.
+NOT_KEPT = re.compile(
+    r"service-worker\.js|build/third-party-licenses\.json|build/fa-.*"
+    rf"|pyodide/({'|'.join(wheels.UNLOADED)})-.*"
+)
+DRAWING = re.compile(rb"mermaid|cytoscape|langium|vega-|xterm|katex|eclipse\.elk", re.IGNORECASE)
+CHUNK, LARGE = re.compile(r"build/\d+\.\w+\.js"), 80_000  # bytes
 SETTINGS = {
     "appName": "Unrolled",
     "contentsStorageName": "unrolled-labs",
@@ -55,7 +63,8 @@ def damaged(target, listed):
     return [
         one["name"]
         for one in packages
-        if listed.get(f"pyodide/{one['file_name']}", [0, ""])[1] != one["sha256"]
+        if one["name"] not in wheels.UNLOADED
+        and listed.get(f"pyodide/{one['file_name']}", [0, ""])[1] != one["sha256"]
     ]
 
 
@@ -185,7 +194,7 @@ def _configure(target):
         "pyodideUrl": "./pyodide/pyodide.mjs",
         "disablePyPIFallback": True,
         "pipliteUrls": [],
-        "loadPyodideOptions": {"packages": sorted(lock["packages"])},
+        "loadPyodideOptions": {"packages": sorted(lock["packages"].keys() - wheels.UNLOADED)},
     }
     config = told["jupyter-config-data"]
     config |= SETTINGS | {
@@ -215,8 +224,10 @@ def _listed(target):
     found = {}
     for path in sorted(target.rglob("*")):
         name = path.relative_to(target).as_posix()
-        if path.is_file() and name not in NOT_KEPT:
+        if path.is_file() and not NOT_KEPT.fullmatch(name):
             data = path.read_bytes()
+            if CHUNK.fullmatch(name) and len(data) > LARGE and DRAWING.search(data):
+                continue
             found[name] = [len(data), hashlib.sha256(data).hexdigest()]
     return found
 

@@ -30,6 +30,9 @@ THERE = {
     "sys_platform": "emscripten",
     "platform_system": "Emscripten",
 }
+# what matplotlib needs to write PDF and PostScript alone, or no longer: on the site, but not loaded
+# with the kernel
+UNLOADED = ("fonttools", "pytz")
 PACKAGE = ("common", "support", "experiments", "exercises")  # rooms of ours that labs need
 SOURCES = """\
 digits.npz: Optical Recognition of Handwritten Digits, UCI, CC BY 4.0, through scikit-learn
@@ -169,5 +172,7 @@ def lock(folder, made):
     [(name, version, wheel)]."""
     told = json.loads((folder / LOCK).read_text("utf-8"))
     kept = {name: told["packages"][name] for name in pyodide.closure(told)}
+    for one in kept.values():
+        one["depends"] = [name for name in one["depends"] if name not in UNLOADED]
     told["packages"] = kept | {name: entry(name, *rest) for name, *rest in made}
     return json.dumps(told, indent=1, sort_keys=True)
