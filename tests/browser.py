@@ -58,9 +58,12 @@ def served(folder):
         server.shutdown()
 
 
-def axe(page, options=EVERYTHING):
-    """What axe finds, in one line each; "preload" would ask for style sheets at wrong addresses."""
-    found = Axe().run(page, options={**options, "preload": False}).response["violations"]
+def axe(page, options=EVERYTHING, within=None):
+    """What axe finds, in one line each; "preload" would ask for style sheets at wrong addresses.
+
+    within: a selector, where the rest of the page is another's
+    """
+    found = Axe().run(page, within, {**options, "preload": False}).response["violations"]
     return [
         f"{rule['id']}: {node['html'][:160]} ({node['failureSummary']})"
         for rule in found

@@ -15,7 +15,7 @@ READY = """() => {
   const context = window.jupyterapp?.shell?.currentWidget?.context;
   return context?.sessionContext?.session?.kernel?.status === "idle";
 }"""
-OPEN = "() => window.jupyterapp?.shell?.currentWidget?.content?.model?.cells?.length"
+OPEN = "() => window.jupyterapp?.shell?.currentWidget?.content?.model?.cells?.length > 1"
 # runs code in the kernel of the open lab: what it printed or showed, and its error
 EXECUTE = """async (code) => {
   const { kernel } = window.jupyterapp.shell.currentWidget.context.sessionContext.session;

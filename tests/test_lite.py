@@ -51,6 +51,8 @@ class Story:
     scores: dict = field(default_factory=dict)
     named: dict = field(default_factory=dict)
     endless: str = ""
+    found: list = field(default_factory=list)  # by axe
+    sideways: float = 0
     offline: list = field(default_factory=list)
     offline_scores: dict = field(default_factory=dict)
     newer: list = field(default_factory=list)
@@ -76,6 +78,9 @@ def story(site, chromium):
         with page.expect_download() as download:
             page.get_by_role("button", name="Download my notebook").click()
         told.taken_home = json.loads(download.value.path().read_text("utf-8"))
+        page.set_viewport_size({"width": 390, "height": 800})
+        told.found = axe(page, EVERYTHING, "#unrolled-bar")
+        told.sideways = page.evaluate("document.getElementById('unrolled-bar').scrollWidth") - 390
         told.endless = endless(page)
         page.close(run_before_unload=False)
         # the other day, without a network
@@ -216,6 +221,11 @@ def test_the_downloaded_notebook_is_graded_to_full_marks(story, tmp_path):
     assert graded.returncode == 0, graded.stderr
     count = len(exercises.load(LAB).exercises)
     assert graded.stdout.splitlines()[0].split() == [str(count), "passed"]
+
+
+def test_the_bar_above_a_lab_is_accessible_on_a_telephone(story):
+    assert not story.found
+    assert story.sideways <= 0
 
 
 def test_the_start_page_is_accessible_at_every_width(site, chromium):

@@ -162,6 +162,7 @@ async function sound(cache) {
   return whole ? cache : null;
 }
 
+// Whether the files of a newer build have taken the place of older ones.
 async function fetchAll() {
   const before = await sound(await complete());
   let text;
@@ -170,7 +171,7 @@ async function fetchAll() {
     if (!answer.ok) throw new Error(answer.status);
     text = await answer.text();
   } catch (error) {
-    if (before) return; // no network: what is here is whole
+    if (before) return false; // no network: what is here is whole
     throw error;
   }
   const target = `${STORE}-${(await digestOf(new TextEncoder().encode(text))).slice(0, 16)}`;
@@ -179,9 +180,11 @@ async function fetchAll() {
     await fill(cache, before, Object.entries(JSON.parse(text)));
     await cache.put("files.json", new Response(text));
   }
+  let replaced = false;
   for (const other of await caches.keys()) {
-    if (other.startsWith(`${STORE}-`) && other !== target) await caches.delete(other);
+    if (other.startsWith(`${STORE}-`) && other !== target) replaced = await caches.delete(other);
   }
+  return replaced;
 }
 
 async function fill(cache, before, files) {
@@ -246,7 +249,10 @@ async function start() {
     const script = new URL("service-worker.js?enableCache=false", location.href);
     await navigator.serviceWorker.register(script);
     await navigator.serviceWorker.ready;
-    await fetchAll();
+    if (await fetchAll()) {
+      location.reload(); // this page, too, was that of the older build
+      return;
+    }
     const lasting = await navigator.storage?.persist?.();
     sessionStorage.setItem("unrolled-lasting", lasting ? "yes" : "no");
     document.getElementById("progress").hidden = true;
