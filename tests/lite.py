@@ -118,6 +118,8 @@ def opened(page, address, lab):
     """Click through to a lab, and wait until its Python is ready."""
     page.goto(f"{address}/lite/index.html?lab={lab}")
     page.wait_for_url("**/notebooks/index.html?path=*", timeout=SECONDS)
+    page.wait_for_function(OPEN, timeout=SECONDS)
+    page.get_by_text("Python is ready.").wait_for(timeout=SECONDS)
     page.wait_for_function(READY, timeout=SECONDS)
 
 
