@@ -239,7 +239,8 @@ def _environment(root):
     """What kernels find in their environment besides what the press finds in its own."""
     path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     # debugpy, which ipykernel loads, warns on stderr about frozen modules where it checks
-    return ONE_THREAD | {"PYTHONPATH": path, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    named = {"PYTHONPATH": path, "PYDEVD_DISABLE_FILE_VALIDATION": "1", "UNROLLED_NARROW": "1"}
+    return ONE_THREAD | named
 
 
 def _place(root, name, nb, index, said, line=None):

@@ -21,9 +21,40 @@ def themed(text, prefix, alt):
     """Markup of an SVG by matplotlib, to stand in a page.
 
     Ids and classes get the prefix, colours of the figures' palette become CSS variables, the
-    background goes, and the whole is one image named `alt`.
+    background goes, and the whole is one image named `alt`. Where the SVG holds a second drawing,
+    for a phone (figures.py), both are returned, and the style sheet shows one.
     """
     root = ET.fromstring(text)
+    ET.register_namespace("", SVG[1:-1])
+    ET.register_namespace("xlink", XLINK[1:-1])
+    second = root.find(f"{SVG}metadata[@id='narrow']/{SVG}svg")
+    if second is None:
+        return ET.tostring(_prepared(root, prefix, alt, "unrolled-figure"), encoding="unicode")
+    wide = _prepared(root, prefix, alt, "unrolled-figure only-wide")
+    there = {e.get("id"): e.get("d") for e in wide.iter(SVG + "path") if e.get("id")}
+    narrow = _prepared(second, prefix + "n-", alt, "unrolled-figure only-narrow")
+    _share(narrow, prefix, there)
+    return "".join(ET.tostring(each, encoding="unicode") for each in (wide, narrow))
+
+
+def _share(root, prefix, there):
+    """Let a second drawing use the glyphs and marks, {id: outline}, of the first."""
+    alike = {}
+    for parent in list(root.iter(SVG + "defs")):
+        for child in list(parent):
+            name = child.get("id", "")
+            first = prefix + name.removeprefix(prefix + "n-")
+            if child.tag == SVG + "path" and there.get(first) == child.get("d"):
+                alike["#" + name] = "#" + first
+                parent.remove(child)
+    for element in root.iter():
+        for key in ("href", XLINK + "href"):
+            if element.get(key) in alike:
+                element.set(key, alike[element.get(key)])
+
+
+def _prepared(root, prefix, alt, kind):
+    """The root of one drawing, ready for a page."""
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag in (SVG + "metadata", SVG + "style"):
@@ -43,15 +74,13 @@ def themed(text, prefix, alt):
     shorten(root)
     name_apart(root, prefix)
     for key, value in {
-        "class": "unrolled-figure",
+        "class": kind,
         "role": "img",
         "aria-label": alt,
         "style": f"--figure-width: {width:.0f}px",
     }.items():
         root.set(key, value)
-    ET.register_namespace("", SVG[1:-1])
-    ET.register_namespace("xlink", XLINK[1:-1])
-    return ET.tostring(root, encoding="unicode")
+    return root
 
 
 def themed_colours(style):

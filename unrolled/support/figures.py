@@ -4,7 +4,9 @@ Colours are semantic: the site replaces each hex of `COLOURS` in a figure by a c
 its light or dark mode, so figures use these and no others.
 """
 
+import os
 import pathlib
+import re
 from contextlib import suppress
 from itertools import pairwise
 
@@ -12,6 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.gridspec import GridSpec
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, PathPatch
 from matplotlib.path import Path
 
@@ -30,6 +33,8 @@ COLOURS = {
 }
 INK, MUTED, GRID, PAPER, BLUE, ORANGE, GREEN, RED, PURPLE = COLOURS.values()
 
+NARROW = "UNROLLED_NARROW"  # set where a figure is also drawn for a phone: by the press
+PHONE = 4.4  # inches of a figure for a phone, which shows it at five sixths of its size
 SHADES = 25  # of a colour in a matrix, as many as a reader can tell apart
 
 # what of a figure has which colour, where the page does not say; unrolled.mplstyle has the rest
@@ -53,6 +58,55 @@ def use():
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
         set_matplotlib_formats("svg", metadata={"Date": None, "Creator": None})
+        if os.environ.get(NARROW):
+            _draw_twice()
+
+
+def _draw_twice():
+    """Let the output of a figure hold a second drawing, for a phone, among its metadata."""
+    from IPython import get_ipython
+
+    formatter = get_ipython().display_formatter.formatters["image/svg+xml"]
+    draw = formatter.for_type(plt.Figure)
+
+    def drawn(figure):
+        wide = draw(figure)
+        if not narrow(figure):
+            return wide
+        second = re.sub(r"^.*?(?=<svg)", "", draw(figure), flags=re.DOTALL)
+        return wide.replace("</svg>", f'<metadata id="narrow">{second}</metadata></svg>')
+
+    formatter.for_type(plt.Figure, drawn)
+
+
+def narrow(figure):
+    """Lay a figure out anew for a phone; False, and nothing done, where it is as well as it is.
+
+    Panels side by side come one below the other, but for pictures without text.
+    """
+    panels = [ax for ax in figure.axes if ax.get_subplotspec() is not None]
+    if not panels:
+        return False
+    grid, (width, height) = panels[0].get_gridspec(), figure.get_size_inches()
+    rows, columns = grid.nrows, grid.ncols
+    drawing = all(ax.get_aspect() != "auto" for ax in panels)
+    bare = drawing and not any(ax.texts for ax in panels)
+    if columns > 3 or width <= PHONE or (bare and columns > 1):
+        return False
+    if columns == 1:
+        figure.set_size_inches((0.72 * width, 0.72 * height) if drawing else (PHONE, height))
+        return True
+    heights = [max(1.7, 0.85 * height / rows)] * len(panels)
+    if drawing:  # one unit is of one size in all of them
+        across = max(abs(ax.viewLim.width) for ax in panels)
+        unit = min(PHONE / across, 0.5)
+        heights = [abs(ax.viewLim.height) * unit + 0.35 for ax in panels]
+    stacked = GridSpec(len(panels), 1, figure=figure, height_ratios=heights)
+    for place, ax in zip(stacked, panels):
+        ax.set_subplotspec(place)
+        ax.tick_params(labelleft=True, labelbottom=True)
+    figure.set_size_inches(PHONE, sum(heights))
+    return True
 
 
 def axes(rows=1, columns=1, height=2.6, width=7.0, **options):

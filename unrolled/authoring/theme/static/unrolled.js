@@ -1,5 +1,6 @@
 // What scrolls sideways must be reachable without a mouse: a tab stop, and a name, for each block
-// that is wider than its place, and for no other.
+// that is wider than its place, and for no other. And it must show that it does: the style sheet
+// fades the sides that `data-more` names.
 "use strict";
 
 const SCROLLING = [
@@ -12,6 +13,7 @@ const SCROLLING = [
 function markScrolling() {
   for (const [selector, name] of SCROLLING) {
     for (const block of document.querySelectorAll(selector)) {
+      markMore(block);
       if (block.scrollWidth > block.clientWidth) {
         block.tabIndex = 0;
         block.setAttribute("role", "group");
@@ -25,11 +27,25 @@ function markScrolling() {
   }
 }
 
+// The sides of a block beyond which it goes on.
+function markMore(block) {
+  const left = block.scrollLeft;
+  const right = block.scrollWidth - block.clientWidth - left;
+  const sides = [left > 1 && "left", right > 1 && "right"].filter(Boolean);
+  if (sides.length) block.dataset.more = sides.join(" ");
+  else delete block.dataset.more;
+}
+
+function markScrolled(event) {
+  if (event.target.matches?.(SCROLLING.map(([selector]) => selector).join())) markMore(event.target);
+}
+
 async function watchScrolling() {
   await window.MathJax?.startup?.promise;
   const watch = new ResizeObserver(markScrolling);
   watch.observe(document.querySelector("main"));
   document.addEventListener("toggle", markScrolling, true); // of <details>; it does not bubble
+  document.addEventListener("scroll", markScrolled, { capture: true, passive: true });
 }
 
 // A link may lead into a folded block, which then has to open.
