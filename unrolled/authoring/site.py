@@ -191,7 +191,7 @@ class InlineFigures(SphinxPostTransform):
                 LOG.warning("a figure without alt text; say in `alt` what is seen", location=image)
             if path.suffix == ".svg" and path.is_relative_to(made):
                 count += 1
-                markup = svg.themed(path.read_text("utf-8"), f"figure{count}-", alt)
+                markup = svg.themed(path.read_text("utf-8"), f"f{count}-", alt)
                 image.replace_self(figure_svg(svg=markup))
 
 

@@ -25,36 +25,36 @@ def themed(text, prefix, alt):
     for a phone (figures.py), both are returned, and the style sheet shows one.
     """
     root = ET.fromstring(text)
-    ET.register_namespace("", SVG[1:-1])
-    ET.register_namespace("xlink", XLINK[1:-1])
     second = root.find(f"{SVG}metadata[@id='narrow']/{SVG}svg")
     if second is None:
-        return ET.tostring(_prepared(root, prefix, alt, "unrolled-figure"), encoding="unicode")
-    wide = _prepared(root, prefix, alt, "unrolled-figure only-wide")
-    there = {e.get("id"): e.get("d") for e in wide.iter(SVG + "path") if e.get("id")}
-    narrow = _prepared(second, prefix + "n-", alt, "unrolled-figure only-narrow")
-    _share(narrow, prefix, there)
-    return "".join(ET.tostring(each, encoding="unicode") for each in (wide, narrow))
+        return _markup(_prepared(root, prefix, alt, "unrolled-figure")[0])
+    wide, names = _prepared(root, prefix, alt, "unrolled-figure only-wide")
+    narrow, others = _prepared(second, prefix + "n", alt, "unrolled-figure only-narrow")
+    _share(narrow, others, wide, names)
+    return _markup(wide) + _markup(narrow)
 
 
-def _share(root, prefix, there):
-    """Let a second drawing use the glyphs and marks, {id: outline}, of the first."""
-    alike = {}
-    for parent in list(root.iter(SVG + "defs")):
-        for child in list(parent):
-            name = child.get("id", "")
-            first = prefix + name.removeprefix(prefix + "n-")
-            if child.tag == SVG + "path" and there.get(first) == child.get("d"):
-                alike["#" + name] = "#" + first
-                parent.remove(child)
-    for element in root.iter():
-        for key in ("href", XLINK + "href"):
-            if element.get(key) in alike:
-                element.set(key, alike[element.get(key)])
+def _markup(root):
+    ET.register_namespace("", SVG[1:-1])
+    return ET.tostring(root, encoding="unicode")
+
+
+def _share(root, names, other, others):
+    """Let a second drawing use the glyphs and marks of the first; names: {id by matplotlib: id}."""
+    there = {path.get("id"): path.get("d") for path in other.iter(SVG + "path") if path.get("id")}
+    first = {names[name]: others[name] for name in names if name in others}
+    for defs in list(root.iter(SVG + "defs")):
+        for path in defs.findall(SVG + "path"):
+            name = path.get("id")
+            if name in first and there.get(first[name]) == path.get("d"):
+                defs.remove(path)
+                for use in root.iter(SVG + "use"):
+                    if use.get("href") == "#" + name:
+                        use.set("href", "#" + first[name])
 
 
 def _prepared(root, prefix, alt, kind):
-    """The root of one drawing, ready for a page."""
+    """The root of one drawing, ready for a page, and its names: {id by matplotlib: id}."""
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag in (SVG + "metadata", SVG + "style"):
@@ -72,7 +72,7 @@ def _prepared(root, prefix, alt, kind):
     for key in ("width", "height", "version"):
         root.attrib.pop(key, None)
     shorten(root)
-    name_apart(root, prefix)
+    names = name_apart(root, prefix)
     for key, value in {
         "class": kind,
         "role": "img",
@@ -80,7 +80,7 @@ def _prepared(root, prefix, alt, kind):
         "style": f"--figure-width: {width:.0f}px",
     }.items():
         root.set(key, value)
-    return root
+    return root, names
 
 
 def themed_colours(style):
@@ -107,7 +107,8 @@ def shorten(root):
             long = len(element.get("d")) > LONG
             element.set("d", short_path(element.get("d"), DIGITS - long))
         for key in {"x", "y", "x1", "y1", "x2", "y2", "transform", "viewBox"} & set(element.keys()):
-            element.set(key, short_numbers(element.get(key), DIGITS + 3 * (key == "transform")))
+            digits = DIGITS + 3 * ("scale" in element.get(key) or "matrix" in element.get(key))
+            element.set(key, short_numbers(element.get(key), digits))
         if "style" in element.attrib:
             parts = [part.strip() for part in element.get("style").split(";") if part.strip()]
             element.set("style", "; ".join(short_numbers(part, DIGITS + 1) for part in parts))
@@ -173,15 +174,22 @@ def short_path(d, digits):
 
 
 def name_apart(root, prefix):
-    """Give ids the prefix, and what has a style that others have too a class instead."""
+    """Give ids short names with the prefix, and what has a style that others have too a class.
+
+    Returns {id before: id}.
+    """
+    ids = [element.get("id") for element in root.iter() if element.get("id")]
+    short = {name: f"{prefix}{number}" for number, name in enumerate(ids)}
     for element in root.iter():
+        link = element.attrib.pop(XLINK + "href", None) or element.get("href")
+        if link is not None:
+            element.set("href", "#" + short.get(link[1:], link[1:]) if link[0] == "#" else link)
         for key, value in element.attrib.items():
             if key == "id":
-                element.set(key, prefix + value)
-            elif key in ("href", XLINK + "href") and value.startswith("#"):
-                element.set(key, "#" + prefix + value[1:])
+                element.set(key, short[value])
             elif "url(#" in value:
-                element.set(key, value.replace("url(#", f"url(#{prefix}"))
+                renamed = re.sub(r"(?<=url\(#)[^)]+", lambda m: short.get(m[0], m[0]), value)
+                element.set(key, renamed)
     styled = {}
     for element in root.iter():
         if "style" in element.attrib:
@@ -189,7 +197,7 @@ def name_apart(root, prefix):
     rules, names = [], itertools.count()
     for style, elements in styled.items():
         if len(elements) >= REPEATED:
-            name = f"{prefix}{next(names)}"
+            name = f"{prefix}s{next(names)}"
             rules.append(f".{name}{{{style}}}")
             for element in elements:
                 del element.attrib["style"]
@@ -198,3 +206,4 @@ def name_apart(root, prefix):
         sheet = ET.Element(SVG + "style")
         sheet.text = "".join(rules)
         root.insert(0, sheet)
+    return short
