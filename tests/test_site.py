@@ -32,7 +32,7 @@ LIGHT_WIDE, DARK_NARROW = ("light", 1280), ("dark", 390)
 # of what the slides teach, the items whose chapter is written
 WRITTEN = [item for deck in slides.read() for item in deck.items if item.section]
 
-PAGE_BYTES = 700_000
+PAGE_BYTES = 850_000
 TYPESET = """async () => {
   await window.MathJax?.startup?.promise;
   await window.MathJax?.startup?.document?.lazyTypesetAll();
@@ -109,6 +109,19 @@ HIDE_ALIKE = """() => {
   });
 }"""
 OVERFLOW = "() => document.documentElement.scrollWidth - window.innerWidth"
+# figures wider than the screen, and formulas that go on beyond an edge without showing it
+CUT = """() => {
+  const shown = (selector) =>
+    [...document.querySelectorAll(selector)].filter((e) => e.getClientRects().length);
+  const figures = shown("svg.unrolled-figure").filter((e) => {
+    const place = e.getBoundingClientRect();
+    return place.left < 0 || place.right > window.innerWidth;
+  });
+  const formulas = shown("mjx-container[display='true']").filter(
+    (e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).maskImage === "none",
+  );
+  return [...figures, ...formulas].map((e) => e.outerHTML.slice(0, 160));
+}"""
 CONTRASTS = """(names) => {
   const probe = document.querySelector("main").appendChild(document.createElement("span"));
   const luminance = (colour) => {
@@ -141,6 +154,7 @@ class Visit:
     answered: str
     violations: list
     overflow: int
+    cut: list
     contrasts: dict
 
     def __str__(self):
@@ -210,7 +224,7 @@ def visit(page, home, name, mode, width):
     look = page.evaluate(LOOK)
     answered = answer_by_keyboard(page) if mode == "light" else ""
     page.evaluate(UNFOLD)
-    overflow = page.evaluate(OVERFLOW)
+    overflow, cut = page.evaluate(OVERFLOW), page.evaluate(CUT)
     assert page.evaluate(THIN_OUT), f"{name} has text"
     violations = axe(page, STRUCTURE if mode == "light" else LAYOUT)
     page.evaluate(HIDE_ALIKE)
@@ -219,7 +233,7 @@ def visit(page, home, name, mode, width):
     contrasts = page.evaluate(CONTRASTS, named)
     page.close()
     return Visit(
-        name, mode, width, elsewhere, errors, look, answered, violations, overflow, contrasts
+        name, mode, width, elsewhere, errors, look, answered, violations, overflow, cut, contrasts
     )
 
 
@@ -313,6 +327,11 @@ def test_axe_finds_nothing(visits):
 
 def test_nothing_scrolls_sideways_but_by_itself(visits):
     none_of(visits, lambda visit: [visit.overflow] if visit.overflow > 0 else [])
+
+
+def test_no_figure_is_wider_than_the_screen_and_no_formula_ends_without_a_cue(visits):
+    assert any(visit.width == 390 for visit in visits)
+    none_of(visits, lambda visit: visit.cut)
 
 
 def test_every_figure_has_a_name(visits):

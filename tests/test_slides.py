@@ -28,7 +28,7 @@ IN_CHAPTERS = {
 }
 # How many links of each kind there are. A link that is taken out changes a number; whoever means
 # it changes the number, too.
-COUNTED = {"section": 73, "functions": 165, "tests": 146, "exercises": 103, "errata": 46}
+COUNTED = {"section": 73, "functions": 166, "tests": 146, "exercises": 103, "errata": 46}
 
 written = [item for item in ITEMS if item.chapter in BOOK.labels]
 
