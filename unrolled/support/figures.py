@@ -91,7 +91,7 @@ def narrow(figure):
     rows, columns = grid.nrows, grid.ncols
     drawing = all(ax.get_aspect() != "auto" for ax in panels)
     bare = drawing and not any(ax.texts for ax in panels)
-    if columns > 3 or width <= PHONE or (bare and columns > 1):
+    if len(panels) > 4 or width <= PHONE or (bare and columns > 1):
         return False
     if columns == 1:
         figure.set_size_inches((0.72 * width, 0.72 * height) if drawing else (PHONE, height))
@@ -102,6 +102,8 @@ def narrow(figure):
         unit = min(PHONE / across, 0.5)
         heights = [abs(ax.viewLim.height) * unit + 0.35 for ax in panels]
     stacked = GridSpec(len(panels), 1, figure=figure, height_ratios=heights)
+    if columns == 4:  # narrow ones, two in a row
+        stacked, heights = GridSpec(2, 2, figure=figure), heights[:2]
     for place, ax in zip(stacked, panels):
         ax.set_subplotspec(place)
         ax.tick_params(labelleft=True, labelbottom=True)
