@@ -163,7 +163,7 @@ def copy_package(target, labs, root=ROOT):
             name
             for name in names
             if (top and name in LEFT_OUT)
-            or name in ("__pycache__", "programs")
+            or name in ("__pycache__", "programs", "explorables.py")
             or LAB_MODULE.fullmatch(name)
         }
 
