@@ -12,7 +12,9 @@ import torch
 from browser import launched
 from hypothesis import settings
 
+from unrolled import lstm
 from unrolled.authoring import machine
+from unrolled.exercises.diagnosis import variants
 from unrolled.support import timing
 
 # how long an example takes depends on what else the machine does
@@ -44,6 +46,16 @@ def pytest_runtest_setup(item):
             if machine.everything():
                 pytest.fail(why, pytrace=False)
             pytest.skip(why)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _nothing_is_left_behind():
+    """A file of tests finds the table of cells, and no variant, as in a new process."""
+    cells = dict(lstm.CELLS)
+    yield
+    lstm.CELLS.clear()
+    lstm.CELLS.update(cells)
+    variants._tables.clear()
 
 
 @pytest.fixture
