@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import inspect
+import multiprocessing
 import os
 import re
 import shutil
@@ -227,11 +228,9 @@ def fits(function, case):
     return True
 
 
-@pytest.mark.filterwarnings("ignore")  # functions called with arguments that are not theirs
-def test_no_function_of_a_handout_passes_an_exercise(recorded):
-    _, handed, module = recorded
-    found = callables(module)
-    assert len(found) > 200
+def passing(handed, found):
+    """(exercise, function) of each function that passes; what such calls change stays changed."""
+    passed = []
     for exercise in handed.exercises.values():
         cases = exercise.draw(0)
         for function, name in found.items():
@@ -239,8 +238,23 @@ def test_no_function_of_a_handout_passes_an_exercise(recorded):
             if known or not fits(function, cases[0]):
                 continue
             first = run(function, cases[:1], 1.0)  # almost all fail here
-            if first.failure is None:
-                assert not judged(exercise, function).passed, (exercise.name, name)
+            if first.failure is None and judged(exercise, function).passed:
+                passed.append((exercise.name, name))
+    return passed
+
+
+@pytest.mark.filterwarnings("ignore")  # functions called with arguments that are not theirs
+def test_no_function_of_a_handout_passes_an_exercise(recorded):
+    _, handed, module = recorded
+    found = callables(module)
+    assert len(found) > 200
+    context = multiprocessing.get_context("fork")  # a process of its own: they write into tables
+    receiving, sending = context.Pipe(duplex=False)
+    process = context.Process(target=lambda: sending.send(passing(handed, found)))
+    process.start()
+    sending.close()
+    assert receiving.recv() == []
+    process.join()
 
 
 def test_the_readme_says_what_a_student_needs(folder):
