@@ -120,7 +120,9 @@ def after_a_release(site, context, address):
 
 def scores(page):
     """{exercise: [score, points]} of the open lab."""
-    return json.loads(page.evaluate(lite.EXECUTE, lite.SCORES)["text"])
+    told = page.evaluate(lite.EXECUTE, lite.SCORES)
+    assert not told["error"]
+    return json.loads(told["text"])
 
 
 def mistakes(page):
@@ -150,9 +152,11 @@ _lab.exercises["correlate"] = _replace(_lab.exercises["correlate"], time_limit=1
     cell = page.evaluate(lite.BEGIN, 'check("correlate"')
     page.wait_for_function(lite.SAYS, arg=cell)
     said = page.evaluate(lite.OUTPUT, cell)
+    status = page.get_by_role("status")
+    status.filter(has_text="did not end within").wait_for()  # the restart has kept the work
     page.evaluate(lite.FILL, {"correlate": answers(LAB)["correlate"].source})
+    status.filter(has_text="Kept in this browser").wait_for()
     page.wait_for_function(lite.READY)
-    page.get_by_text("Kept in this browser").wait_for()
     return said
 
 
