@@ -21,7 +21,7 @@ from unrolled.exercises import load
 from unrolled.exercises import names as labs
 from unrolled.grading.assign import seeds
 from unrolled.grading.judge import noticed
-from unrolled.grading.judge.grade import Job, examine, examined, grade
+from unrolled.grading.judge.grade import Job, examined, grade
 from unrolled.grading.model import Cell, Ending, GradingError, Limits, Stop
 from unrolled.grading.run import executors, sandbox
 from unrolled.grading.store import results
@@ -175,7 +175,7 @@ def right(name="correlate"):
 @pytest.mark.parametrize("lab", [f"lab{n:02}" for n in range(1, 7)])
 def test_the_whole_solution_of_a_lab_passes(lab):
     """All its cells, experiments included."""
-    result = examine(Job(assignment(lab)), submission("a", made.solution(lab)))
+    result = examined(Job(assignment(lab)), submission("a", made.solution(lab)))
     assert [(m.exercise, m.ending) for m in result.marks] == [
         (name, Ending.PASSED) for name in load(lab).exercises
     ]

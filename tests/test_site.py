@@ -32,7 +32,7 @@ LIGHT_WIDE, DARK_NARROW = ("light", 1280), ("dark", 390)
 # of what the slides teach, the items whose chapter is written
 WRITTEN = [item for deck in slides.read() for item in deck.items if item.section]
 
-PAGE_BYTES = 900_000
+PAGE_BYTES = 700_000
 TYPESET = """async () => {
   await window.MathJax?.startup?.promise;
   await window.MathJax?.startup?.document?.lazyTypesetAll();
@@ -486,7 +486,8 @@ def test_a_figure_follows_the_mode_of_the_page():
         '<path style="fill: #123456" clip-path="url(#p1)"/><use xlink:href="#m1"/></g>'
         '<clipPath id="p1"/></svg>'
     )
-    markup = themed(svg, "figure3-", 'A line, "rising" & blue')
+    markup, narrow = themed(svg, "figure3-", 'A line, "rising" & blue')
+    assert not narrow, "of one that holds a single drawing"
     assert 'role="img"' in markup
     assert 'aria-label="A line, &quot;rising&quot; &amp; blue"' in markup
     assert "stroke: var(--figure-blue); stroke-width: 2" in markup

@@ -38,7 +38,7 @@ LOG = logging.getLogger(__name__)
 
 
 class figure_svg(nodes.General, nodes.Element):
-    """A figure of a notebook as SVG in the page; `svg` is its markup."""
+    """A figure of a notebook as SVG in the page; `wide` and `narrow` are its markup."""
 
 
 class folded(nodes.General, nodes.Element):
@@ -191,13 +191,31 @@ class InlineFigures(SphinxPostTransform):
                 LOG.warning("a figure without alt text; say in `alt` what is seen", location=image)
             if path.suffix == ".svg" and path.is_relative_to(made):
                 count += 1
-                markup = svg.themed(path.read_text("utf-8"), f"f{count}-", alt)
-                image.replace_self(figure_svg(svg=markup))
+                wide, narrow = svg.themed(path.read_text("utf-8"), f"f{count}-", alt)
+                image.replace_self(figure_svg(wide=wide, narrow=narrow))
 
 
 def visit_figure_svg(self, node):
-    self.body.append(f'<div class="figure-scroll">{node["svg"]}</div>\n')
+    mark = " data-narrow" if node["narrow"] else ""
+    self.body.append(f'<div class="figure-scroll"{mark}>{node["wide"]}</div>\n')
     raise nodes.SkipNode
+
+
+def set_narrow_apart(app, pagename, doctree, body):
+    """The page's body, its drawings for a phone in a script beside it, which only a phone fetches.
+
+    A script, because a page opened as a file may fetch nothing else.
+    """
+    found = [node["narrow"] for node in doctree.findall(figure_svg)]
+    drawings = [markup for markup in found if markup]
+    if not drawings:
+        return body
+    script = f"drawNarrow({json.dumps(drawings)});\n"
+    path = Path(app.outdir, f"{pagename}-narrow.js")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(script, encoding="utf-8")
+    address = f"{path.name}?v={hashlib.sha256(script.encode()).hexdigest()[:8]}"
+    return body.replace(" data-narrow>", f' data-narrow="{address}">')
 
 
 # Folded blocks
@@ -260,7 +278,7 @@ def finish_page(app, pagename, templatename, context, doctree):
     body = body.replace("</h1>", "</h1>\n" + _bar(head), 1) + _bar(foot)
     for wrong, right in MENDED.items():
         body = body.replace(wrong, right)
-    context["body"] = unique_ids(body)
+    context["body"] = unique_ids(set_narrow_apart(app, pagename, doctree, body))
 
 
 def fetched_elsewhere(html):

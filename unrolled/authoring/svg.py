@@ -18,20 +18,20 @@ COMMAND = re.compile(r"([MLQCzZ])([^MLQCzZ]*)")
 
 
 def themed(text, prefix, alt):
-    """Markup of an SVG by matplotlib, to stand in a page.
+    """Markup of an SVG by matplotlib, to stand in a page, and of its drawing for a phone, or "".
 
     Ids and classes get the prefix, colours of the figures' palette become CSS variables, the
-    background goes, and the whole is one image named `alt`. Where the SVG holds a second drawing,
-    for a phone (figures.py), both are returned, and the style sheet shows one.
+    background goes, and the whole is one image named `alt`. The second drawing, which figures.py
+    puts into the SVG, uses glyphs and marks of the first.
     """
     root = ET.fromstring(text)
     second = root.find(f"{SVG}metadata[@id='narrow']/{SVG}svg")
     if second is None:
-        return _markup(_prepared(root, prefix, alt, "unrolled-figure")[0])
+        return _markup(_prepared(root, prefix, alt, "unrolled-figure")[0]), ""
     wide, names = _prepared(root, prefix, alt, "unrolled-figure only-wide")
     narrow, others = _prepared(second, prefix + "n", alt, "unrolled-figure only-narrow")
     _share(narrow, others, wide, names)
-    return _markup(wide) + _markup(narrow)
+    return _markup(wide), _markup(narrow)
 
 
 def _markup(root):

@@ -5,6 +5,7 @@ import json
 import os
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import lru_cache, partial
@@ -17,7 +18,7 @@ from unrolled.grading.judge import partly
 from unrolled.grading.judge.noticed import notices
 from unrolled.grading.judge.scoring import ended, mark
 from unrolled.grading.model import Assignment, Ending, GradingError, Result, Stop, Submission
-from unrolled.grading.run import executors, sandbox
+from unrolled.grading.run import executors, kit, sandbox
 from unrolled.grading.run.session import Session
 from unrolled.grading.store import gradebook, outcomes, record, results
 from unrolled.grading.store.fingerprint import fingerprint
@@ -27,8 +28,9 @@ POLICIES = ("due", "extensions", "handed_in", "groups")
 FORMAT = 1  # of what is stored; another one is graded again
 
 
-# Python 3.11 loses count when two threads make syntax trees at once; a Dask worker may have several
-SYNTAX = threading.Lock()
+# A Dask worker may have several threads, and Python 3.11 loses count when two make syntax trees at
+# once: one thread at a time, but while an answer runs.
+TURN = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -164,13 +166,24 @@ def _worth(assignment, result):
 
 def _examined_safely(job, submission):
     """`examine`, in which a fault of ours costs nobody a mark, and nobody else theirs."""
+    with TURN:
+        try:
+            return examine(job, submission)
+        except GradingError:
+            raise
+        except Exception as error:
+            says, detail = "Grading it failed, and a person has to look.", _named(error)
+            return unfinished(job.assignment, submission, Stop(Ending.CRASHED, says, detail))
+
+
+@contextmanager
+def others_turn():
+    """Let other threads go on meanwhile."""
+    TURN.release()
     try:
-        return examine(job, submission)
-    except GradingError:
-        raise
-    except Exception as error:
-        says, detail = "Grading it failed, and a person has to look.", _named(error)
-        return unfinished(job.assignment, submission, Stop(Ending.CRASHED, says, detail))
+        yield
+    finally:
+        TURN.acquire()
 
 
 def _named(error):
@@ -178,12 +191,13 @@ def _named(error):
 
 
 def examine(job, submission: Submission):
-    """The Result of one submission: run in a sandbox, judged here."""
+    """The Result of one submission: run in a sandbox, judged here. The caller has its TURN."""
     assignment = job.assignment
     if submission.problem is not None:
         stop = Stop(Ending.MISSING, submission.problem)
         return unfinished(assignment, submission, stop)
     lab = load(assignment.lab)
+    kit.folder()  # is made of syntax trees, too
     answered = {cell.exercise for cell in submission.cells}
     lines = {line.strip() for cell in submission.cells for line in cell.source.splitlines()}
     marks = []
@@ -207,8 +221,7 @@ def examine(job, submission: Submission):
                 made = replace(made, wrong=wrong)
             marks.append(made)
     made = _result(submission, marks)
-    with SYNTAX:
-        noticed = notices(assignment.lab, submission.cells)
+    noticed = notices(assignment.lab, submission.cells)
     told = (*made.notes_for_instructor, *noticed)
     return replace(made, notes_for_instructor=told)
 
@@ -258,7 +271,8 @@ def _wrong(session, exercise, assignment, submission, seed, outcome):
 def _outcome(session, exercise, cases, limits):
     """What the answer gave, or a Stop; whatever was handed back costs this exercise alone."""
     try:
-        return session.run(exercise.name, cases, exercise.time_limit * limits.time_factor)
+        with others_turn():
+            return session.run(exercise.name, cases, exercise.time_limit * limits.time_factor)
     except GradingError:
         raise
     except Exception as error:
@@ -269,8 +283,7 @@ def _judged(exercise, assignment, cases, outcome, lines):
     """(the Mark at one seed, for each case whether it is right, where that is asked for)."""
     points = assignment.exercises[exercise.name]
     try:
-        with SYNTAX:
-            made = mark(exercise, points, cases, outcome, lines)
+        made = mark(exercise, points, cases, outcome, lines)
         return made, partly.right(exercise, cases, outcome) if assignment.partial else []
     except Exception as error:  # a fault of ours is no zero of theirs
         says = "Judging it failed, and a person has to look."

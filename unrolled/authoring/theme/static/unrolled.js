@@ -1,8 +1,30 @@
+// Three things that a page does: fetches what only a phone shows, lets everything that scrolls
+// sideways be reached, and opens a folded block that a link leads into.
+"use strict";
+
+// A figure with panels side by side has a second drawing for a phone; a page has one script with
+// all of them.
+const PHONE = window.matchMedia("(max-width: 36rem)"); // as in unrolled.css
+const figures = document.querySelectorAll("[data-narrow]");
+let fetched = false;
+
+function fetchNarrow() {
+  if (fetched || !PHONE.matches || !figures.length) return;
+  fetched = true;
+  const script = document.createElement("script");
+  script.src = figures[0].dataset.narrow;
+  script.addEventListener("error", () => (fetched = false));
+  document.head.append(script);
+}
+
+// What that script calls.
+function drawNarrow(drawings) {
+  figures.forEach((figure, i) => figure.insertAdjacentHTML("beforeend", drawings[i]));
+}
+
 // What scrolls sideways must be reachable without a mouse: a tab stop, and a name, for each block
 // that is wider than its place, and for no other. And it must show that it does: the style sheet
 // fades the sides that `data-more` names.
-"use strict";
-
 const SCROLLING = [
   ["mjx-container[display='true']", "Formula, scrolls sideways"],
   [".figure-scroll", "Figure, scrolls sideways"],
@@ -57,6 +79,8 @@ function openAround() {
   target.scrollIntoView();
 }
 
+fetchNarrow();
+PHONE.addEventListener("change", fetchNarrow);
 window.addEventListener("load", watchScrolling);
 window.addEventListener("load", openAround);
 window.addEventListener("hashchange", openAround);
