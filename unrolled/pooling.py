@@ -105,12 +105,12 @@ def min_pool1d(x, n, stride=None, padding=0):
 
 
 def _winners(x, out, taps):
-    """(windows, samples, who is paid): the first maximum, or the last NaN."""
-    unpaid = np.ones(out.shape, dtype=bool)
+    """(windows, samples, which wins): the first maximum, or the last NaN."""
+    waiting = np.ones(out.shape, dtype=bool)
     for same, order in ((np.equal, taps), (lambda a, _: np.isnan(a), taps[::-1])):
-        for W, S in order if unpaid.any() else ():  # NaN equals nothing, stays unpaid
-            wins = unpaid[..., W] & same(x[..., S], out[..., W])
-            unpaid[..., W] ^= wins
+        for W, S in order if waiting.any() else ():  # NaN equals nothing, keeps waiting
+            wins = waiting[..., W] & same(x[..., S], out[..., W])
+            waiting[..., W] ^= wins
             yield W, S, wins
 
 

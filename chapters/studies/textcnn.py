@@ -27,6 +27,7 @@ NETWORKS = {
     "depthwise": {"D": 96, "groups": 96},
 }
 RATES = (0.0025, 0.005, 0.01, 0.02, 0.04)
+RATES_DEPTHWISE = (0.01, 0.02, 0.04, 0.08, 0.16)
 # shortest run, only whether it occurs, with the edges of the name, lower case
 TABLES = {
     "presence, 1 to 4": (1, True, True, False),
@@ -120,6 +121,7 @@ def network(form, rate, seed, names, labels, fit, judged):
 
 def main():
     grid = [(form, rate, 0) for form in ("dropout", "cross-channel") for rate in RATES]
+    grid += [("depthwise", rate, 0) for rate in RATES_DEPTHWISE]
     grid += [(form, strength, 0) for form in TABLES for strength in STRENGTHS]
     # with one seed its values are too close to tell apart
     grid += [("presence, 1 to 4", strength, seed) for strength in STRENGTHS for seed in SEEDS]
