@@ -14,7 +14,6 @@ from unrolled.authoring import notebooks, studies
 from unrolled.common import definitions
 from unrolled.support import study
 
-BEFORE = {"recall"}  # studies whose result is older than the protocol
 SCRIPTS = studies.scripts(notebooks.ROOT)
 
 
@@ -305,9 +304,7 @@ def test_every_study_has_a_result_that_names_no_place_or_person(path):
         assert not re.search(rf"\b{re.escape(word)}\b", head)
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in SCRIPTS if path.stem not in BEFORE], ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_every_study_keeps_the_protocol_and_is_that_of_its_code(path):
     assert studies.stale(path) == ""
     assert "rule" in study.read(path.with_suffix(".csv")).header
