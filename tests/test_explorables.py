@@ -57,7 +57,7 @@ def test_each_stands_below_a_figure_that_stays_without_it(name):
     chapter, cell, block = CHAPTERS[name]
     before = chapter.cells[cell.index - 1]
     assert "figure" in before.metadata.get("mystnb", {}), "paper has that figure, and its caption"
-    above = cell.source.splitlines()[: block.line - 1]
+    above = explorable.left_out("\n".join(cell.source.splitlines()[: block.line - 1])).strip()
     assert not above or "```{deeper-end}" in above, "directly below it, or below the fold it is in"
 
 
@@ -457,6 +457,39 @@ def check_gates(shown, parameters, data):
     }
 
 
+def draw_adding(rng, data):
+    marks = {"first": int(rng.integers(1, 7)), "second": int(rng.integers(7, 13))}
+    shifts = {name: int(rng.integers(-24, 25)) / 4 for name in ("by_i", "by_f")}
+    return marks | shifts | {"seed": int(rng.integers(1, 51))}
+
+
+def check_adding(shown, parameters, data):
+    W_i, W_h, b, W_o, b_o = (np.array(data[name]) for name in ADDING)
+    x, T = np.array(shown["x"]), parameters["T"]
+    marks = np.array([shown["first"], shown["second"]]) - 1
+    inputs = np.stack([x, np.isin(np.arange(T), marks)], axis=1)[:, None]
+    b = b + np.array([shown["by_i"], shown["by_f"], 0, 0])
+    (h, c), cache = lstm.lstm_forward(inputs, None, None, W_i, W_h, b)
+    y, read = unfolding.readout(h[-1], W_o, b_o)
+    dh = np.zeros(h.shape)
+    dh[-1] = unfolding.readout_backward(np.ones((1, 1)), read)[0]
+    dx, *_ = lstm.lstm_backward((dh, None), cache)
+    i, f, g, o = cache[8][:, :, 0, 0].T
+    return {
+        "i": (shown["i"], i),
+        "f": (shown["f"], f),
+        "g": (shown["g"], g),
+        "o": (shown["o"], o),
+        "c": (shown["c"], c[:, 0, 0]),
+        "h": (shown["h"], h[:, 0, 0]),
+        "along c": (shown["along"], [np.prod(f[t:]) for t in range(T + 1)]),
+        "slopes": (shown["slopes"], dx[:, 0, 0]),
+        "answer": (shown["y"], y),
+        "target": (shown["target"], x[marks].sum()),
+        "off": (shown["off"], y - x[marks].sum()),
+    }
+
+
 def draw_reset(rng, data):
     gates = {name: rng.integers(1, 20) / 20 for name in ("r1", "r2", "z")}
     gates |= {"b_n": rng.integers(-10, 11) / 10, "w": rng.integers(-15, 16) / 10}
@@ -669,9 +702,28 @@ def random_language_model(D=4, H=6):
     return {"tokens": tokens, "start": 0, "end": 1, "unknown": 2} | weights
 
 
-DATA = {"names": random_textcnn(), "sampling": random_language_model()}
+ADDING = ("W_i", "W_h", "b", "W_o", "b_o")
+
+
+def near_the_trained_cell():
+    """One unit that adds, with all weights a little off."""
+    W_i = [[0.2, 3.2], [0.1, 0.7], [1.6, -0.8], [0.3, 0.2]]
+    exact = [W_i, [[0.2], [0.5], [0.1], [1.5]], [-3.5, 4.5, 0.8, 1.5], [[2.2]], [0.4]]
+    off = fresh()
+    return {
+        name: np.array(value) + 0.1 * off.standard_normal(np.shape(value))
+        for name, value in zip(ADDING, exact)
+    }
+
+
+DATA = {
+    "adding": near_the_trained_cell(),
+    "names": random_textcnn(),
+    "sampling": random_language_model(),
+}
 # how each is solved: (control, keys) in the order of the page
 KEYS = {
+    "adding": [("second", ["End"]), ("by_f", ["Home"])],
     "cliff": [("tau", ["ArrowLeft"] * 6)],
     "filter": [("m1", ["ArrowLeft"] * 3), ("m2", ["ArrowLeft"])],
     "gates": [("b_i", ["Home", *["ArrowRight"] * 4]), ("w_i", ["End"]), ("b_f", ["End"])],

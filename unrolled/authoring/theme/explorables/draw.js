@@ -74,3 +74,11 @@ export function square(x, y, size, value, limit, look = "") {
 
 export const sum = (numbers) => numbers.reduce((total, value) => total + value, 0);
 export const range = (length, first = 0) => Array.from({ length }, (_, place) => first + place);
+
+// The n-th of a fixed sequence of numbers between 0 and 1, the same everywhere (mulberry32).
+export function uniform(seed, n) {
+  let a = (seed * 0x9e3779b9 + n * 0x6d2b79f5) | 0;
+  a = Math.imul(a ^ (a >>> 15), a | 1);
+  a ^= a + Math.imul(a ^ (a >>> 7), a | 61);
+  return ((a ^ (a >>> 14)) >>> 0) / 4294967296;
+}

@@ -1,18 +1,10 @@
 // Chapter 4: what the next character may be, what temperature and the two cuts do, and text as drawn.
 
 import { Explorable } from "./base.js";
-import { box, escape, line, number, range, svg, text, typed } from "./draw.js";
+import { box, escape, line, number, range, svg, text, typed, uniform } from "./draw.js";
 
 const [SHOWN, OFF] = [16, 21]; // bars; the top-k that cuts nothing
 const DRAWN = 80; // characters at most
-
-// The n-th of a fixed sequence of numbers between 0 and 1, the same everywhere (mulberry32).
-function uniform(seed, n) {
-  let a = (seed * 0x9e3779b9 + n * 0x6d2b79f5) | 0;
-  a = Math.imul(a ^ (a >>> 15), a | 1);
-  a ^= a + Math.imul(a ^ (a >>> 7), a | 61);
-  return ((a ^ (a >>> 14)) >>> 0) / 4294967296;
-}
 
 function product(W, v) {
   return W.map((row) => {
