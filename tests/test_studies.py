@@ -169,6 +169,18 @@ def test_a_study_tells_its_protocol_and_its_winners(rivals):
     assert not study.part(rivals).exists()
 
 
+def test_a_grid_runs_with_the_first_seed_and_its_winners_with_all(rivals):
+    code, runs_of_its_own = rivals.read_text(), "    runs = [(rival, rate, s) for"
+    tuned = "    STUDY.tune(__file__, run, [(rival, rate) for rival in BEST for rate in RATES])\n"
+    rivals.write_text(code[: code.index(runs_of_its_own)] + tuned)
+    assert studies.run(rivals.parents[2], processes=1) == 0
+    result = study.read(rivals.with_suffix(".csv"))
+    assert result.winners().combinations(("rival", "rate")) == [("a", 0.2), ("b", 0.3)]
+    assert sorted(result.where(rival="a", rate=0.2)["seed"]) == [0, 1, 2, 3, 4]
+    assert result.where(rival="a", rate=0.1)["seed"].tolist() == [0]
+    assert runs(rivals) == 2 * 4 + 2 * 4
+
+
 def test_an_interrupted_study_loses_one_run(rivals):
     root, code = rivals.parents[2], rivals.read_text()
     waits = "    rival == 'b' and Path(__file__).with_name('ready').stat()\n    error ="

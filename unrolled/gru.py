@@ -262,7 +262,7 @@ def parameter_count(cell, D, H):
 
 
 def units_within(cell, budget, D, per_unit=0):
-    """The most units the budget buys, when each costs `per_unit` numbers elsewhere."""
+    """The most units within a budget, when each costs `per_unit` numbers elsewhere."""
     H = 0
     while parameter_count(cell, D, H + 1) + (H + 1) * per_unit <= budget:
         H += 1

@@ -135,7 +135,7 @@ def _upstream(dout, c):
 def lstm_step_backward(dout, cache):
     """Gradients of `lstm_step`: dx, dh_prev, dc_prev, dW_i, dW_h, db (and dW_c).
 
-    dout: (dh, dc), both (B, H): what later steps and losses ask of h and of c.
+    dout: (dh, dc), both (B, H): the gradients of h and c from losses and later steps.
     """
     x, h_prev, c_prev, W_i, W_h, W_c, P, i, f, g, o, c = cache
     dh, dc = _upstream(dout, c)
@@ -243,9 +243,9 @@ def _slopes(z, h, c_prev, tanh_c, out):
 
 
 def _look_back(dc, dgates, P):
-    """Add to dc, in place, what gates ask of it through their peepholes."""
+    """Add to dc, in place, what comes back from gates through their peepholes."""
     for dz, peephole in zip(dgates, P):
-        dc += _look_backward(dz, dc, peephole)[0]
+        dc += _look_backward(dz, dc, peephole)[0]  # its dP, which needs c, is unused
 
 
 def _all_gradients(dz, dh_0, dc_0, cache):
@@ -274,8 +274,8 @@ def _all_gradients(dz, dh_0, dc_0, cache):
 def lstm_backward(dout, cache):
     """Gradients of `lstm_forward`: dx, dh_0, dc_0, dW_i, dW_h, db (and dW_c).
 
-    dout: (dh, dc), both (T+1, B, H), what the losses ask of each h and c themselves; dc
-    may be None. Raises ValueError for a wrong shape.
+    dout: (dh, dc), both (T+1, B, H), the losses' own gradients of each h and c; dc may
+    be None. Raises ValueError for a wrong shape.
     """
     _, _, _, _, W_h, W_c, h, c, z, tanh_c = cache
     (dh, dc), (T, _, B, H) = _upstream(dout, h), z.shape

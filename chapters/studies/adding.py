@@ -96,13 +96,5 @@ STUDY = study.Study(
 
 
 if __name__ == "__main__":
-    STUDY.run(
-        __file__,
-        run,
-        [(*task, rate, 0) for task in TASKS for rate in RATES.get(task[1], GATED)],
-        lambda found: [
-            (*chosen, seed)
-            for chosen in found.winners().combinations(("task", "network", "T", "rate"))
-            for seed in STUDY.seeds
-        ],
-    )
+    grid = [(*task, rate) for task in TASKS for rate in RATES.get(task[1], GATED)]
+    STUDY.tune(__file__, run, grid)

@@ -104,13 +104,5 @@ STUDY = study.Study(
 
 
 if __name__ == "__main__":
-    STUDY.run(
-        __file__,
-        run,
-        [(form, rate, 0) for form in FORMS for rate in RATES.get(form, OTHERS)],
-        lambda found: [
-            (*chosen, seed)
-            for chosen in found.winners().combinations(("form", "rate"))
-            for seed in STUDY.seeds
-        ],
-    )
+    grid = [(form, rate) for form in FORMS for rate in RATES.get(form, OTHERS)]
+    STUDY.tune(__file__, run, grid)

@@ -53,18 +53,10 @@ STUDY = study.Study(
 
 
 if __name__ == "__main__":
-    STUDY.run(
-        __file__,
-        run,
-        [
-            (cell, windows, rate, 0)
-            for windows, rates in RATES.items()
-            for cell in RIVALS
-            for rate in (LSTM_RATES if cell == "LSTM" else rates)
-        ],
-        lambda found: [
-            (*chosen, seed)
-            for chosen in found.winners().combinations(("cell", "windows", "rate"))
-            for seed in STUDY.seeds
-        ],
-    )
+    grid = [
+        (cell, windows, rate)
+        for windows, rates in RATES.items()
+        for cell in RIVALS
+        for rate in (LSTM_RATES if cell == "LSTM" else rates)
+    ]
+    STUDY.tune(__file__, run, grid)

@@ -43,13 +43,5 @@ STUDY = study.Study(
 
 
 if __name__ == "__main__":
-    STUDY.run(
-        __file__,
-        run,
-        [(depth, rate, 0) for depth, rates in RATES.items() for rate in rates],
-        lambda found: [
-            (*chosen, seed)
-            for chosen in found.winners().combinations(("depth", "rate"))
-            for seed in STUDY.seeds
-        ],
-    )
+    grid = [(depth, rate) for depth, rates in RATES.items() for rate in rates]
+    STUDY.tune(__file__, run, grid)

@@ -46,13 +46,5 @@ STUDY = study.Study(
 
 
 if __name__ == "__main__":
-    STUDY.run(
-        __file__,
-        run,
-        [(network, rate, 0) for network, rates in RATES.items() for rate in rates],
-        lambda found: [
-            (*chosen, seed)
-            for chosen in found.winners().combinations(("network", "rate"))
-            for seed in STUDY.seeds
-        ],
-    )
+    grid = [(network, rate) for network, rates in RATES.items() for rate in rates]
+    STUDY.tune(__file__, run, grid)

@@ -86,11 +86,6 @@ def _truncated(dh, cache, k):
     return truncated_backward(dh, cache, k)
 
 
-def chosen(result):
-    """The runs of the winners, with all seeds."""
-    return [(*setting, seed) for setting in result.chosen() for seed in STUDY.seeds]
-
-
 if __name__ == "__main__":
-    runs = [(*s, rate, seed) for s in SETTINGS for rate in RATES[s[0]] for seed in (0,)]
-    STUDY.run(__file__, run, runs, chosen)
+    grid = [(*s, rate) for s in SETTINGS for rate in RATES[s[0]]]
+    STUDY.tune(__file__, run, grid)

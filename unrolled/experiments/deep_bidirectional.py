@@ -312,7 +312,7 @@ def train_with_checkpoints(
 
 
 def hidden_vowels(text):
-    """A text's characters as numbers, in small letters, without its vowels.
+    """A text's characters as numbers, in lower case, without its vowels.
 
     Returns (shown, vowels, V): (N,), ints in 0 … V-1, 0 for any vowel; (N,), 0 … 4 for
     a, e, i, o, u, and -1 for all else; and how many characters there are.

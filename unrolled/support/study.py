@@ -204,6 +204,19 @@ class Study:
         write_table(script.with_suffix(".csv"), _columns(self.columns, rows), header)
         kept.path.unlink()
 
+    def tune(self, script, function, grid):
+        """`run` for every value tried, with the first seed, then for the winners, with all seeds.
+
+        grid: tuples of a setting and its tuned values; function takes these, then a seed.
+        """
+        first, *_ = self.seeds
+        self.run(
+            script,
+            function,
+            [(*values, first) for values in grid],
+            lambda found: [(*values, seed) for values in found.chosen() for seed in self.seeds],
+        )
+
 
 class _Kept:
     """The runs that have ended, one line of JSON each, under one that says whose they are."""
