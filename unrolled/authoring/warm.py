@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import uuid
+import warnings
 
 # what takes long to import, in chapters, solutions, and kernels themselves
 MODULES = (
@@ -140,7 +141,9 @@ def serve():
     while asked := os.read(0, 1 << 20):
         while not asked.endswith(b"\n"):
             asked += os.read(0, 1 << 20)
-        pid = os.fork()
+        with warnings.catch_warnings():  # of a thread: onnxruntime has one, which waits for work
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
         if not pid:
             os.close(answers)
             become_kernel(**json.loads(asked))
