@@ -123,7 +123,7 @@ export class Explorable extends HTMLElement {
     adapt(this.parts.view, this.canvas.content);
     for (const [spec, made] of this.inputs) made.show(this.state[spec.name], this.state);
     const told = this.tell(values, this.state);
-    this.parts.told.innerHTML = told;
+    if (told !== this.told) this.parts.told.innerHTML = this.told = told;
     const solved = this.solved(values, this.state);
     if (solved !== this.said) {
       this.said = solved;
@@ -171,8 +171,9 @@ const KINDS = {
       output.setAttribute("aria-hidden", "true"); // the slider says it
       input.addEventListener("input", () => changed(input.value));
       const show = (value, state) => {
-        input.value = value;
+        if (input.value !== String(value)) input.value = value;
         const said = spec.say ? spec.say(value, state) : number(value);
+        if (output.textContent === said) return;
         input.setAttribute("aria-valuetext", said);
         output.textContent = said;
       };
@@ -235,6 +236,7 @@ function adapt(old, fresh) {
   const [had, has] = [[...old.childNodes], [...fresh.childNodes]];
   has.forEach((node, place) => {
     const known = had[place];
+    if (known?.isEqualNode(node)) return; // asked of the browser: most are
     if (!known) old.append(node);
     else if (known.nodeName !== node.nodeName) known.replaceWith(node);
     else if (node.nodeType !== Node.ELEMENT_NODE) {
