@@ -33,6 +33,12 @@ LIGHT_WIDE, DARK_NARROW = ("light", 1280), ("dark", 390)
 WRITTEN = [item for deck in slides.read() for item in deck.items if item.section]
 
 PAGE_BYTES = 700_000
+# an explorable, and a setting that answers its question with what its page has trained
+SOLVED = {
+    "02_pooling": "names?name=Itäsaari",
+    "04_language_models": "sampling?beginning=additio&p=0.9",
+    "07_lstm": "adding?second=12&by_f=-6",
+}
 TYPESET = """async () => {
   await window.MathJax?.startup?.promise;
   await window.MathJax?.startup?.document?.lazyTypesetAll();
@@ -527,6 +533,17 @@ def test_formulas_are_typeset_as_they_come_into_view(learner, chromium):
         assert page.evaluate(waiting) > 0, "those passed over still wait"
         page.evaluate(TYPESET)
         assert page.evaluate(waiting) == 0
+
+
+def test_explorables_can_be_solved_with_what_their_pages_have_trained(learner, chromium):
+    """tests/test_explorables.py moves them by keys, with other weights."""
+    with served(learner) as home, chromium() as browser:
+        page = browser.new_page()
+        page.route("**/mathjax/**", lambda route: route.abort())  # slow, and not needed here
+        for chapter, setting in SOLVED.items():
+            address = f"{home}chapters/{chapter}.html#explorable-{setting}"
+            page.goto(address, wait_until="domcontentloaded")
+            page.locator(f"#explorable-{setting.partition('?')[0]}[data-solved]").wait_for()
 
 
 def test_the_style_sheet_sets_every_colour_of_the_palette_in_both_modes():
