@@ -5,12 +5,18 @@ One page, one kernel: each lab runs untouched, with its solution, and names its 
 
 import json
 import time
+from collections import Counter
 
 import lite
 import pytest
+from browser import served
 from test_lite import NOTEBOOK, site  # noqa: F401
+from test_live import chapter_runs
 
 from unrolled import exercises
+from unrolled.authoring import notebooks
+from unrolled.authoring.lite import live
+from unrolled.authoring.notebooks import ROOT
 
 TIMES_SLOWER = 5  # what a check in the browser may take, in times of a check here
 BYTES = 40e6  # transferred for a first lab, uncompressed
@@ -36,7 +42,7 @@ print(_json.dumps([
 
 @pytest.fixture(scope="module")
 def page(site, chromium):  # noqa: F811
-    with lite.served(site) as address, chromium() as browser:
+    with served(site) as address, chromium() as browser:
         context = browser.new_context()
         elsewhere = lite.alone(context, address)
         page = context.new_page()
@@ -84,7 +90,7 @@ def test_a_check_in_the_browser_is_not_much_slower(page):
 def test_the_first_check_comes_soon(site, chromium):  # noqa: F811
     """Within 15 s of the click with nothing in the cache, within 6 s the next time."""
     asked = []
-    with lite.served(site, asked=asked) as address, chromium() as browser:
+    with served(site, asked=asked) as address, chromium() as browser:
         context = browser.new_context()
         for limit in (15, 6):
             page = context.new_page()
@@ -103,3 +109,21 @@ def test_the_first_check_comes_soon(site, chromium):  # noqa: F811
     ]
     print(f"{sum(sizes) / 1e6:.1f} MB transferred")
     assert sum(sizes) < BYTES
+
+
+@pytest.mark.parametrize("name", [path.stem for path in notebooks.chapters()])
+def test_a_chapter_runs_to_its_end(site, chromium, name):  # noqa: F811
+    """All cells, but for what needs torch or another package that is not there."""
+    live.assemble(ROOT, site)
+    with served(site) as address, chromium() as browser:
+        context = browser.new_context()
+        elsewhere = lite.alone(context, address)
+        page = context.new_page()
+        page.set_default_timeout(0)
+        begin = time.monotonic()
+        cells = chapter_runs(page, address, name)()
+        assert not elsewhere
+    count = Counter(cell["status"] for cell in cells)
+    print(f"{name}: {dict(count)} in {time.monotonic() - begin:.0f} s")
+    assert not [cell for cell in cells if cell["status"] not in ("done", "needs")]
+    assert count["needs"] < len(cells) / 3

@@ -41,21 +41,43 @@ def launched():
         browser.close()
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
+class Server(http.server.SimpleHTTPRequestHandler):
+    """Serves files, keeps their names in `asked`, and makes the trouble it is told to make.
+
+    trouble: {part of a name: "cut" or "damaged"}
+    """
+
+    def __init__(self, *arguments, trouble, asked, **options):
+        self.trouble, self.asked = trouble, asked
+        super().__init__(*arguments, **options)
+
+    def do_GET(self):
+        self.asked.append(self.path)
+        kind = next((kind for part, kind in self.trouble.items() if part in self.path), None)
+        if kind is None:
+            super().do_GET()
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", "6" if kind == "damaged" else "600000")
+        self.end_headers()
+        self.wfile.write(b"spoilt")
+
     def log_message(self, *_):
         pass
 
 
 @contextmanager
-def served(folder):
-    """The address at which a folder is served while the context lasts."""
-    handler = functools.partial(QuietHandler, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+def served(folder, trouble=None, asked=None):
+    """The address at which a folder is served while the context lasts, on this machine alone."""
+    given = {"trouble": {} if trouble is None else trouble, "asked": [] if asked is None else asked}
+    handler = functools.partial(Server, directory=folder, **given)
+    server = http.server.ThreadingHTTPServer(("localhost", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/"
+        yield f"http://localhost:{server.server_port}"
     finally:
         server.shutdown()
+        server.server_close()
 
 
 def axe(page, options=EVERYTHING, within=None):

@@ -1,10 +1,6 @@
-"""How the tests serve the labs in the browser, open one, and talk to its kernel."""
+"""How the tests open a lab in the browser, and talk to its kernel."""
 
-import functools
-import http.server
 import json
-import threading
-from contextlib import contextmanager
 
 from submissions import answers
 
@@ -63,43 +59,6 @@ SCORES = """
 import json as _json
 print(_json.dumps({line.name: [line.score, line.points] for line in summary().lines}))
 """
-
-
-class Server(http.server.SimpleHTTPRequestHandler):
-    """Serves files, keeps their names in `asked`, and makes the trouble it is told to make.
-
-    trouble: {part of a name: "cut" or "damaged"}
-    """
-
-    def __init__(self, *arguments, trouble, asked, **options):
-        self.trouble, self.asked = trouble, asked
-        super().__init__(*arguments, **options)
-
-    def do_GET(self):
-        self.asked.append(self.path)
-        kind = next((kind for part, kind in self.trouble.items() if part in self.path), None)
-        if kind is None:
-            super().do_GET()
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", "6" if kind == "damaged" else "600000")
-        self.end_headers()
-        self.wfile.write(b"spoilt")
-
-    def log_message(self, *_):
-        pass
-
-
-@contextmanager
-def served(folder, trouble=None, asked=None):
-    """The address at which the folder is served, on this machine alone."""
-    given = {"trouble": {} if trouble is None else trouble, "asked": [] if asked is None else asked}
-    handler = functools.partial(Server, directory=folder, **given)
-    server = http.server.ThreadingHTTPServer(("localhost", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://localhost:{server.server_port}"
-    server.shutdown()
-    server.server_close()
 
 
 def alone(context, address):

@@ -145,7 +145,7 @@ def site(tmp_path_factory):
 @pytest.fixture(scope="module")
 def home(site):
     with served(site) as address:
-        yield address + "chapters/"
+        yield f"{address}/chapters/"
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import lite
 import pytest
-from browser import EVERYTHING, axe
+from browser import EVERYTHING, axe, served
 from submissions import answers, assignment
 
 from unrolled import exercises
@@ -62,7 +62,7 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(site, chromium):
-    with lite.served(site) as address, chromium() as browser:
+    with served(site) as address, chromium() as browser:
         context = browser.new_context()
         told = Story(lite.alone(context, address))
         page = context.new_page()
@@ -233,7 +233,7 @@ def test_the_bar_above_a_lab_is_accessible_on_a_telephone(story):
 
 
 def test_the_start_page_is_accessible_at_every_width(site, chromium):
-    with lite.served(site) as address, chromium() as browser:
+    with served(site) as address, chromium() as browser:
         for scheme, width in (("light", 1280), ("dark", 390)):
             page = browser.new_page(color_scheme=scheme, viewport={"width": width, "height": 800})
             page.goto(f"{address}/lite/index.html")
@@ -257,7 +257,7 @@ LACKING = {
 
 
 def test_what_a_browser_lacks_is_said_with_the_notebook_beside_it(site, chromium):
-    with lite.served(site) as address, chromium() as browser:
+    with served(site) as address, chromium() as browser:
         for script, says in LACKING.values():
             page = browser.new_page(viewport={"width": 390, "height": 800})
             page.add_init_script(script)
@@ -281,7 +281,7 @@ def told_with_download(page, says):
 
 def test_an_interrupted_download_goes_on_and_damage_is_found(site, chromium):
     trouble, asked = {"/numpy-": "cut"}, []
-    with lite.served(site, trouble, asked) as address, chromium() as browser:
+    with served(site, trouble, asked) as address, chromium() as browser:
         page = browser.new_page()
         page.set_default_timeout(lite.SECONDS)
         start = f"{address}/lite/index.html?lab={NOTEBOOK}"

@@ -16,8 +16,8 @@ from browser import CONTRAST, LAYOUT, STRUCTURE, UNFOLD, axe, served
 from jupyter_cache import get_cache
 
 from unrolled import exercises
-from unrolled.authoring import book, execute, site, slides
-from unrolled.authoring.lite import available
+from unrolled.authoring import book, execute, notebooks, site, slides
+from unrolled.authoring.lite import available, live
 from unrolled.authoring.notebooks import ROOT
 from unrolled.authoring.pages import facts
 from unrolled.authoring.svg import themed
@@ -191,7 +191,7 @@ def visits(learner, chromium):
 
 
 def visit_all(folder, browser):
-    with served(folder) as home:
+    with served(folder) as address:
         for mode, width in (LIGHT_WIDE, DARK_NARROW):
             context = browser.new_context(
                 color_scheme=mode,
@@ -201,7 +201,7 @@ def visit_all(folder, browser):
             for name in pages(folder):
                 if (mode, width) not in modes(name):
                     continue
-                yield visit(context.new_page(), home, name, mode, width)
+                yield visit(context.new_page(), f"{address}/", name, mode, width)
             context.close()
 
 
@@ -409,6 +409,19 @@ def test_labs_and_solutions_are_tied(learner):
         assert f'href="../labs/{lab.stem}.html"' in solution
         assert "<h1>Solution of " in solution
         assert "SOLUTION" not in solution, "the press's markers are not for readers"
+
+
+def test_each_chapter_can_be_made_live_where_the_site_has_a_python(learner, classroom):
+    for path in notebooks.chapters():
+        name = f"chapters/{path.stem}.html"
+        page = read(learner / name)
+        assert "make-live" not in read(classroom / name)
+        runs = learner / available.FOLDER / live.PLACE / f"{path.stem}.json"
+        assert ('<button class="make-live"' in page) == runs.exists()
+        if runs.exists():
+            cells = json.loads(read(runs))["cells"]
+            assert page.count('<div class="cell ') == sum(cell["shown"] for cell in cells)
+    assert not (classroom / available.FOLDER / live.PLACE).exists()
 
 
 def test_the_class_edition_gives_no_answer_away(classroom):

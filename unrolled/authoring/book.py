@@ -63,12 +63,12 @@ def build(edition="learner", root=ROOT):
         _give_up([*failures, f"The site is left as it was. The tracebacks are in {shown}."])
     log.unlink(missing_ok=True)
 
-    runs = _labs_in_browser(root)
+    runs, answers = _labs_in_browser(root), EDITIONS[edition].answers
     work = root / "_build" / "work" / edition
     if not _typeset(root, work, edition, toc, digests, runs):
         shutil.rmtree(work)  # Sphinx warns of a page only when it reads it: next time, read all
         _give_up(["The site is left as it was: the warnings above are errors."])
-    labs = partial(_assemble_labs, root, EDITIONS[edition].answers) if runs else None
+    labs = partial(_assemble_labs, root, answers) if runs else None
     _publish(work / "html", site, labs)
     write_atomically(stamp, inputs)
     if digest(root, [*SOURCES, *SETTINGS], edition) != inputs:
@@ -216,6 +216,7 @@ def _typeset(root, work, edition, toc, digests, runs):
         "latex_individualpages": False,
         "nb_execution_cache_path": str(cache_folder(root)),
         "unrolled_runs_labs": runs,
+        "unrolled_runs_chapters": runs and EDITIONS[edition].answers,
         "unrolled_digests": {str(Path(name).with_suffix("")): d for name, d in digests.items()},
     }
     if not sys.stderr.isatty():
@@ -236,10 +237,12 @@ def _typeset(root, work, edition, toc, digests, runs):
 
 
 def _assemble_labs(root, answers, site):
-    """Put the labs that run in a browser into a site."""
-    from unrolled.authoring.lite import assemble
+    """Put the labs that run in a browser into a site, and with answers what makes pages live."""
+    from unrolled.authoring.lite import assemble, live
 
     assemble.of_tree(root, site, answers)
+    if answers:
+        live.assemble(root, site)
 
 
 def _publish(built, site, add=None):

@@ -21,7 +21,7 @@ from sphinx.util import logging
 
 from unrolled.authoring import notebooks, self_check, svg
 from unrolled.authoring.lite.available import FOLDER
-from unrolled.authoring.pages import explorable
+from unrolled.authoring.pages import explorable, live
 from unrolled.common.links import linked
 
 THEME = Path(__file__).parent / "theme"
@@ -53,6 +53,7 @@ def setup(app):
     app.setup_extension("unrolled.authoring.pages")
     app.add_config_value("unrolled_digests", {}, "")
     app.add_config_value("unrolled_runs_labs", False, "html")  # whether labs run in a browser
+    app.add_config_value("unrolled_runs_chapters", False, "html")  # whether chapters do
     app.add_config_value("comments_config", {}, "")  # Jupyter Book sets it for a part we leave out
     app.add_node(figure_svg, html=(visit_figure_svg, None))
     app.add_node(folded, html=(visit_folded, depart_folded))
@@ -267,6 +268,10 @@ def finish_page(app, pagename, templatename, context, doctree):
     folder, _, name = pagename.partition("/")
     if folder == "labs" and head and app.config.unrolled_runs_labs:
         head.insert(0, offer_browser(name))
+    says = ""
+    if live.is_offered(app, pagename) and head:
+        head.append(live.button(name))
+        says = live.SAYS
     pair = {"labs": "solutions", "solutions": "labs"}.get(folder)
     foot = []
     if pair and f"{pair}/{name}" in app.env.found_docs:
@@ -275,7 +280,7 @@ def finish_page(app, pagename, templatename, context, doctree):
             foot.append(f'<a href="{address}">Compare with the solution of this lab</a>')
         else:
             head.append(f'<a href="{address}">Back to the lab</a>')
-    body = body.replace("</h1>", "</h1>\n" + _bar(head), 1) + _bar(foot)
+    body = body.replace("</h1>", "</h1>\n" + _bar(head) + says, 1) + _bar(foot)
     for wrong, right in MENDED.items():
         body = body.replace(wrong, right)
     context["body"] = unique_ids(set_narrow_apart(app, pagename, doctree, body))

@@ -14,6 +14,7 @@ from unrolled.authoring.pages import (
     glossary,
     library,
     links,
+    live,
     plan,
     poster,
     slide_map,
@@ -31,7 +32,7 @@ GENERATED = (
 
 
 def setup(app):
-    parts = (deeper, diagram, explorable, generated, glossary, library, links, plan, poster)
+    parts = (deeper, diagram, explorable, generated, glossary, library, links, live, plan, poster)
     for part in (*parts, slide_map, speed):
         part.setup(app)
     app.connect(
