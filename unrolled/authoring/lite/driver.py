@@ -191,7 +191,7 @@ def flush():
 
 # Figures ---------------------------------------------------------------------------------------
 
-_figure = {"alt": "", "narrow": False, "prefix": "live"}
+_figure = {"alt": "", "narrow": False}
 
 
 def _is_figure(value):
@@ -209,7 +209,8 @@ def _drawn(figure):
             figures.narrow(figure)
     text = io.StringIO()
     figure.savefig(text, format="svg", bbox_inches="tight", metadata={"Date": None})
-    return svg.themed(text.getvalue(), f"live{next(_keys)}-", _figure["alt"])
+    markup, _ = svg.themed(text.getvalue(), f"live{next(_keys)}-", _figure["alt"])
+    return markup
 
 
 def _draw_open():
