@@ -7,7 +7,7 @@
 import { loadPyodide } from "../pyodide/pyodide.mjs";
 
 const HERE = new URL(".", import.meta.url);
-const SITE = "/lib/live"; // in the browser's Python: the driver
+const SITE = "/lib/live/"; // in the browser's Python: the driver
 const WORK = "/home/pyodide"; // there: the chapter's folder
 const tell = (type, told) => postMessage({ type, ...told });
 let run;
@@ -34,8 +34,9 @@ async function start({ chapter }) {
   ]);
   tell("loading", { text: "Starting Python…" });
   pyodide.FS.mkdirTree(SITE);
-  pyodide.FS.writeFile(`${SITE}/driver.py`, driver);
-  pyodide.FS.writeFile(`${SITE}/svg.py`, svg);
+  for (const [name, text] of Object.entries({ "driver.py": driver, "svg.py": svg })) {
+    pyodide.FS.writeFile(SITE + name, text);
+  }
   pyodide.runPython(`import sys; sys.path.append(${JSON.stringify(SITE)})`);
   const module = pyodide.pyimport("driver");
   const { cells, files } = JSON.parse(told);
