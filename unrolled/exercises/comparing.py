@@ -119,6 +119,8 @@ def _dtype_complaint(got, right):
             cut = not differs(got.astype("float64"), trunc(right), 1e-9).any()
             return f"has dtype {got.dtype.name}{', so fractions have been cut off' * cut}.", (
                 "An array made from ints, or with dtype=int, keeps no fractions."
+                if cut
+                else "Are these positions (as from `np.argmax`) or counts, not the values?"
             )
         if kind == "f" and got.dtype.itemsize < right.dtype.itemsize:
             return (

@@ -103,8 +103,12 @@ def _praise(got, right, source, tolerance):
 
 def _explained(found, hint):
     """The diagnosis; what a dtype hints at is worth saying where that has not said why."""
-    vague = found.kind in (None, Kind.PLACE, Kind.CASES)
-    return " ".join(filter(None, (hint if vague else "", found.says)))
+    if found.kind not in (None, Kind.PLACE, Kind.CASES):
+        return found.says
+    if hint and found.says:  # the hint knows one case, in which the numbers may be right
+        hint = hint.replace("The numbers are right.", "In this case the numbers are right.")
+    says = f"By their numbers, {found.says}" if hint and found.kind is Kind.CASES else found.says
+    return " ".join(filter(None, (hint, says)))
 
 
 def _advice(exercise, found):

@@ -346,6 +346,13 @@ IIR = Exercise(
             section=STEP,
         ),
         Misconception(
+            "delay line stands still",
+            lambda x, beta, alpha: _iir(x, beta[:1], alpha[:1]),
+            "Only the first unit ever moves: nothing is handed on to the others. The ones of W_h "
+            "stand below its diagonal, so that each unit takes over what the unit before it held.",
+            section=STEP,
+        ),
+        Misconception(
             "alphas one place late",
             lambda x, beta, alpha: _iir_net(x, beta, alpha, late=1),
             "The feedback comes one step late: the alphas stand one place too far right in the "
@@ -473,6 +480,12 @@ UNFOLD = Exercise(
             lambda W, u: (W ** len(u), _powers(W, u, range(len(u))[::-1], np.power)),
             "`W ** T` raises every element to a power. The network applies the matrix T times: "
             "that is `np.linalg.matrix_power`, or a loop of products.",
+        ),
+        Misconception(
+            "A one step long",
+            lambda W, u: (np.linalg.matrix_power(W, len(u) + 1), _unfold(W, u)[1]),
+            "c is right. A has one factor too many: h_0 passes through W once at each of the T "
+            "steps. A loop of products begins with the identity, not with W.",
         ),
         Misconception(
             "A one step short",

@@ -273,6 +273,11 @@ def _sentence(words, *network):
     return _log_p(_scores(tokens, *network)[1:], [*tokens[1:], 1])
 
 
+def _best_guesses(words, *network):
+    scores = _scores([0, *words.tolist()], *network)[1:]
+    return _log_p(scores, scores.argmax(axis=1))
+
+
 def _sentence_by_torch(words, X, W_i, W_h, b, W_o):
     import torch
 
@@ -345,6 +350,13 @@ SENTENCE = Exercise(
             "The words are there, but neither P(first word | □) nor P(■ | all words): a sentence "
             "of T words has T + 1 factors. Read □ first, and predict ■ last.",
             section=CHAIN,
+        ),
+        Misconception(
+            "best guess scored",
+            _best_guesses,
+            "The probability of the likeliest token was taken at each step. Asked is that of the "
+            "token that came, likely or not.",
+            section=SUM,
         ),
         Misconception(
             "start token not read",
@@ -836,6 +848,10 @@ def _kneser_ney_by_torch(tokens, V, d):
     return rows.numpy()
 
 
+def _spread_evenly(tokens, V, d):
+    return _smoothed(_pairs(tokens, V), d, np.full(V, 1 / V))
+
+
 def _by_frequency(tokens, V, d):
     counts = _pairs(tokens, V)
     return _smoothed(counts, d, counts.sum(axis=0) / counts.sum())
@@ -907,6 +923,12 @@ KNESER_NEY = Exercise(
             "rows and columns exchanged",
             lambda tokens, V, d: _kneser_ney(tokens, V, d).T,
             "Rows and columns are exchanged: row v holds what may follow v, and sums to one.",
+        ),
+        Misconception(
+            "spread evenly",
+            _spread_evenly,
+            "Every token got the same share of the freed probability, 1/V. Kneser and Ney share it "
+            "by P_cont: by the number of different tokens that come before a token.",
         ),
         Misconception(
             "spread by frequency",

@@ -196,6 +196,12 @@ PATHS = Exercise(
             "two is J[i+1], the derivative of h[i+1] by h[i].",
         ),
         Misconception(
+            "one Jacobian too many",
+            lambda v, J, U: np.einsum("th,thk,tkn->tn", _rows(v, J), J, U),
+            "Each row was multiplied by J[i] before it met U[i]. A path that begins at step i ends "
+            "with J[i+1] and U[i]: J[i] is on the way to the steps before.",
+        ),
+        Misconception(
             "own loss only",
             lambda v, J, U: _at(v, U),
             "Each row is v[i] @ U[i]: the path that begins at step i and ends at once. The paths "

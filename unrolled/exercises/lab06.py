@@ -363,6 +363,7 @@ def _lag_cases(rng):
         ([[0.5]], 1.0, 0.25),  # exactly two steps: rounded down and one added
         ([[1.0, 0.0], [0.0, 1.0]], 1.0, 0.1),  # exactly 1: a logarithm of 0 in the denominator
         ([[2.0, 0.0, 0.0], [0.0, 4.0, 0.0], [0.0, 0.0, 1.0]], 0.25, 0.5),
+        ([[0.0, 0.4], [0.1, 0.0]], 0.25, 0.005),  # below 1 without gamma, too
         ([[0.0, 0.999], [0.5, 0.0]], 1.0, 0.001),  # thousands of steps: a search that gives up
         ([[0.0, 0.0], [0.0, 0.0]], 1.0, 0.1),  # a logarithm of 0; and no step at all is not enough
     ]:
@@ -381,7 +382,7 @@ def _lag_for(size, epsilon, rounded=np.ceil, guarded=True):
 
 
 def _lag_of(size, rounded=np.ceil):
-    """Two answers with the same mistake: one looks after a matrix of zeros, one does not."""
+    """Two answers with the same mistake: one looks after a matrix of zeros, one takes log 0."""
 
     def answer(guarded):
         return lambda W_h, gamma, epsilon: _lag_for(size(W_h, gamma), epsilon, rounded, guarded)
@@ -393,11 +394,14 @@ def _both(name, answers, says):
     """The Misconceptions for the two answers of `_lag_of`."""
     return (
         Misconception(name, answers[0], says),
-        Misconception(f"{name}, zeros too", answers[1], f"{says} {NO_STEP}"),
+        Misconception(f"{name}, and log 0", answers[1], f"{says} {NO_STEP}"),
     )
 
 
-NO_STEP = "And a matrix of zeros needs one step, not none: 0 to the power 0 is 1."
+NO_STEP = (
+    "Besides, look after a matrix of zeros, for which the formula takes log 0: one step is needed "
+    "there, not none, since 0 to the power 0 is 1."
+)
 
 
 def _stretch(W_h, gamma):
@@ -426,6 +430,15 @@ def _formula_anyway(guarded):
         if size < 1 or size == 1:
             return _lag_for(size, epsilon, guarded=guarded)
         return int(np.ceil(np.log(epsilon) / np.log(size)))
+
+    return answer
+
+
+def _untested_gamma(guarded):
+    def answer(W_h, gamma, epsilon):
+        if np.linalg.norm(W_h, 2) >= 1:
+            return -1
+        return _lag_for(_stretch(W_h, gamma), epsilon, guarded=guarded)
 
     return answer
 
@@ -471,6 +484,18 @@ LAG = Exercise(
             _lag_of(lambda W_h, gamma: np.linalg.norm(W_h, 2)),
             "The slope of the activation is missing: each step multiplies by at most gamma times "
             "the largest singular value.",
+        ),
+        *_both(
+            "divided by gamma",
+            _lag_of(lambda W_h, gamma: np.linalg.norm(W_h, 2) / gamma),
+            "The largest singular value was divided by gamma. The slope of the activation is a "
+            "factor of each step: multiply by it.",
+        ),
+        *_both(
+            "guarantee without gamma",
+            (_untested_gamma(True), _untested_gamma(False)),
+            "gamma is in the formula, but not in the question whether there is a guarantee: it is "
+            "gamma times the largest singular value that has to be below 1.",
         ),
         *_both(
             "Frobenius norm",
@@ -622,7 +647,8 @@ COUNTER = Exercise(
             "radius for the norm",
             _wrong_size(lambda W, rho, s, k: rho**k),
             "W is right. But rho^k is what the norm of the power falls like in the long run, and "
-            "a lower bound; compute the power and its norm.",
+            "a lower bound; compute the power and its norm. (A power taken with `*` also gives "
+            "rho^k, since it loses the corner: matrices are multiplied with `@`.)",
         ),
         Misconception(
             "each number to the power",

@@ -17,7 +17,7 @@ FEW = 8  # alterations that may be made together, in all places
 # What a student knows by name: letters of an equation, and words of the statements.
 WORDS = re.compile(
     r"(?:[A-Za-z]{1,2}|d?[A-Za-z]_\w{1,4}|d[a-z]_\w{1,4}|p_cont"
-    r"|alive|below|delta|factor|guess|guesses|last|mask|norms?|one_hot|order|padded|rows|scores|sizes|slope|tokens?"
+    r"|alive|below|factor|guess|guesses|last|mask|norms?|one_hot|order|rows|scores|sizes|slope|tokens?"
     r"|windows?|winners)$"
 )
 WHOLE = (ast.Name, ast.Call, ast.Subscript, ast.Attribute, ast.Constant)
@@ -135,10 +135,17 @@ def alterations(tree, shapes, returns=()):
     for alike in groups.values():
         if 1 < len(alike) <= FEW and _apart(alike):
             edits = tuple(edit for one in alike for edit in one.edits)
-            wheres = list(dict.fromkeys(one.where for one in alike if one.where))
-            where = ", ".join(wheres) if len(wheres) <= 3 else "all places"
-            found.append(Alteration(edits, where, alike[0].says, alike[0].rank + 1))
+            found.append(Alteration(edits, *_together(alike), alike[0].rank + 1))
     return sorted(found, key=lambda one: one.rank)
+
+
+def _together(alike):
+    """(where, says) of changes that are made together."""
+    wheres = list(dict.fromkeys(one.where for one in alike if one.where))
+    if len({one.says for one in alike}) == 1:
+        return ", ".join(wheres) if len(wheres) <= 3 else "all places", alike[0].says
+    each = list(dict.fromkeys(one.sentence for one in alike))
+    return "", "; ".join(each[:3]) + "; and so on" * (len(each) > 3)
 
 
 def _apart(alike):
@@ -196,10 +203,17 @@ def legible(tree, returns):
         written = ast.unparse(value).replace("np.", "")
         return written if isinstance(value, WHOLE) else f"({written})"
 
-    def spelt_out(clause):
+    def spelt_code(code):
+        new = code[0]
         for _ in range(3):
-            clause = CODE.sub(lambda code: word.sub(spelt, code[0]), clause)
-        clause = re.sub(r"`\(([^()]*)\)`", r"`\1`", clause)
+            new = word.sub(spelt, new)
+        if new != code[0]:
+            with contextlib.suppress(SyntaxError):  # it may be part of a line
+                new = f"`{ast.unparse(_parsed(new.strip('`')))}`"  # without needless brackets
+        return re.sub(r"`\(([^()]*)\)`", r"`\1`", new)
+
+    def spelt_out(clause):
+        clause = CODE.sub(spelt_code, clause)
         codes = CODE.findall(clause)
         unclear = any(word.search(code) or len(code) > LONGEST + 2 for code in codes)
         return "" if unclear else clause
@@ -434,7 +448,10 @@ class _Walk:
     def loop(self, statement):
         if isinstance(statement, ast.While):
             return "the loop"
-        return f"the loop over {text(statement.target)}"
+        through, counts = statement.iter, ("range", "enumerate", "reversed")
+        if isinstance(through, ast.Call) and _function(through) in counts:
+            return f"the loop over {text(statement.target)}"
+        return f"the loop over {text(ast.unparse(through).replace(', strict=True', ''))}"
 
     def statement(self, parent, field, i, statement, loop):
         where = self.target(statement)
@@ -565,8 +582,13 @@ class _Walk:
                         setattr(inner, name, value)
             return Alteration((Edit(parent, field, index, node),), where, says, rank)
 
+        is_, begins = ("it starts from", True) if self._begins(target) else ("all is", False)
         for name in self._alike(shape) if shape and kind == "f" else ():
-            yield change(name, f"it is `{name}` alone", 4)
+            yield change(
+                name,
+                f"it {'starts from' if begins else 'is'} `{name}`" + " alone" * (not begins),
+                4,
+            )
             yield change(f"_ * {name}", f"there is a factor `{name}` too many", 4)
             if self.shapes[name][2]:
                 yield change(f"_ * (1 - {name})", f"there is a factor `1 - {name}` too many", 4)
@@ -576,8 +598,8 @@ class _Walk:
             yield change("1 - _", f"`1 - {target.id}` stands for `{target.id}`", 2)
         if shape is None or kind == "f":
             yield change("-_", "the sign is wrong", 3)
-            yield change("0 * _", "all is 0", 5)
-            yield change("0 * _ + 1", "all is 1", 5)
+            yield change("0 * _", f"{is_} 0", 5)
+            yield change("0 * _ + 1", f"{is_} 1", 5)
         if shape:
             if len(shape) == 2:
                 yield change("_.T", "it is transposed", 3)
@@ -587,6 +609,19 @@ class _Walk:
         if shape == () and kind in "iu":
             yield change("_ + 1", "it is one too large", 3)
             yield change("_ - 1", "it is one too small", 3)
+
+    def _begins(self, target):
+        """Whether a line gives a variable its first value, which a loop then changes."""
+        if not isinstance(target, ast.Name):
+            return False
+
+        def stored(tree):
+            names = (n for n in ast.walk(tree) if isinstance(n, ast.Name))
+            return [n for n in names if n.id == target.id and isinstance(n.ctx, ast.Store)]
+
+        loops = [n for n in ast.walk(self.tree) if isinstance(n, (ast.For, ast.While))]
+        inside = [id(name) for loop in loops for name in stored(loop)]
+        return bool(inside) and id(target) not in inside
 
     def _alike(self, shape):
         """The names of float arrays of a shape."""
@@ -1222,8 +1257,8 @@ class _Walk:
             squared = _binary(node, ast.Pow, ast.Constant(2))
             yield change(squared, "the square of the norm stands for the norm", 1, "norm²")
             for code, says in (
-                ("np.abs(_).sum()", "the sum of sizes stands for the norm"),
-                ("np.abs(_).max()", "the largest size stands for the norm"),
+                ("np.abs(_).sum()", "the sum of the absolute values stands for the norm"),
+                ("np.abs(_).max()", "the largest absolute value stands for the norm"),
             ):
                 new = _parsed(code)
                 for inner in ast.walk(new):

@@ -174,7 +174,8 @@ def _elementwise(part):
     for base, name in ((2, "2"), (10, "10")):
         k = float(np.log(base))
         text = "the logarithm is {} base {}: it is the expected number {} ln {}"
-        yield text.format("to", name, "divided by", name), lambda r, c, k=k: r / k
+        twice = "2, or was converted to it once too often" if name == "2" else name
+        yield text.format("to", twice, "divided by", name), lambda r, c, k=k: r / k
         yield text.format("natural, not to", name, "times", name), lambda r, c, k=k: r * k
 
 
@@ -199,10 +200,10 @@ def _orders(part, ndim):
         for count in _blocks(part, axis):
             for order in permutations(range(count)):
                 if list(order) != list(range(count)):
-                    words = listed(str(i + 1) for i in order)
+                    words = ", ".join(_ordinal(i) for i in order)
                     yield (
-                        f"the {count} blocks {part.along(axis)} stand in another order: "
-                        f"{words} of the expected",
+                        f"the {count} blocks {part.along(axis)} are right, but stand in the order "
+                        f"{words}",
                         lambda r, c, a=axis, o=order: _permuted(r, a, o),
                     )
             yield from _signed_blocks(part, axis, count)
@@ -391,9 +392,10 @@ def _reduced(part):
     ndim = part.right[-1].ndim
     for axis in range(ndim):
         where = part.along(axis) if ndim > 1 else ""
+        single = "" if ndim > 1 else " to one number"
         for word, f in (
-            ("summed", np.sum),
-            ("averaged", np.mean),
+            (f"summed{single}", np.sum),
+            (f"averaged{single}", np.mean),
             ("reduced to its largest number", np.max),
         ):
             for keep in (False, True):

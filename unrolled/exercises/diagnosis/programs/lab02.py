@@ -22,9 +22,10 @@ def avg_pool_backward(dout, n, stride, padding, L):
 def avg_pool_backward_by_sample(dout, n, stride, padding, L):
     dx = np.zeros((*dout.shape[:2], L))
     for l in range(dout.shape[2]):
-        places = [s for s in range(stride * l - padding, stride * l - padding + n) if 0 <= s < L]
-        for s in places:
-            dx[:, :, s] += dout[:, :, l] / len(places)
+        start = stride * l - padding
+        window = [i for i in range(start, start + n) if 0 <= i < L]
+        for i in window:
+            dx[:, :, i] += dout[:, :, l] / len(window)
     return dx
 
 

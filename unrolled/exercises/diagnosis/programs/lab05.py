@@ -23,11 +23,11 @@ def output_gradient_by_step(h, z, y):
 
 
 def gradient_by_start(v, J, U):
-    G, delta = np.zeros((len(U), U.shape[2])), np.zeros(v.shape[1])
+    G, dh_i = np.zeros((len(U), U.shape[2])), np.zeros(v.shape[1])
     for i in reversed(range(len(v))):
-        delta = delta + v[i]
-        G[i] = delta @ U[i]
-        delta = delta @ J[i]
+        dh_i = dh_i + v[i]
+        G[i] = dh_i @ U[i]
+        dh_i = dh_i @ J[i]
     return G
 
 
@@ -82,14 +82,14 @@ def leaky_gradient(dh, x, h_0, W_i, W_h, b, alpha):
     for t in range(len(x)):
         f.append(np.tanh(x[t] @ W_i.T + h[t] @ W_h.T + b))
         h.append((1 - alpha) * h[t] + alpha * f[t])
-    dW_h, delta = np.zeros_like(W_h), np.zeros_like(h_0)
+    dW_h, dh_t = np.zeros_like(W_h), np.zeros_like(h_0)
     for t in reversed(range(len(x))):
-        delta = delta + dh[t]
-        df = alpha * delta
+        dh_t = dh_t + dh[t]
+        df = alpha * dh_t
         da = df * (1 - f[t] ** 2)
         dW_h += da.T @ h[t]
-        delta = (1 - alpha) * delta + da @ W_h
-    return dW_h, delta
+        dh_t = (1 - alpha) * dh_t + da @ W_h
+    return dW_h, dh_t
 
 
 def truncated_gradient(x, v, W_i, W_h, b, k1, k2):
@@ -98,16 +98,16 @@ def truncated_gradient(x, v, W_i, W_h, b, k1, k2):
     for t in range(T):
         h.append(np.tanh(x[t] @ W_i.T + h[t] @ W_h.T + b))
     dW_h = np.zeros_like(W_h)
-    delta = np.zeros_like(h[0])
+    dh_t = np.zeros_like(h[0])
     for s in range(0, T, k1):
         e = min(s + k1, T)
-        delta = np.zeros_like(h[0])
+        dh_t = np.zeros_like(h[0])
         for t in reversed(range(max(0, e - k2), e)):
             if t >= s:
-                delta = delta + v[t]
-            da = delta * (1 - h[t + 1] ** 2)
+                dh_t = dh_t + v[t]
+            da = dh_t * (1 - h[t + 1] ** 2)
             dW_h += da.T @ h[t]
-            delta = da @ W_h
+            dh_t = da @ W_h
     return dW_h, h[-1]
 
 
@@ -115,10 +115,10 @@ def online_gradient(x, v, w, W_i):
     h, S, R = np.zeros(len(w)), np.zeros(len(w)), np.zeros_like(W_i)
     dw, dW_i = np.zeros(len(w)), np.zeros_like(W_i)
     for t in range(len(x)):
-        h_old = h
-        h = np.tanh(w * h_old + W_i @ x[t])
+        h_prev = h
+        h = np.tanh(w * h_prev + W_i @ x[t])
         slope = 1 - h**2
-        S = slope * (h_old + w * S)
+        S = slope * (h_prev + w * S)
         R = slope[:, None] * (x[t] + w[:, None] * R)
         dw += v[t] * S
         dW_i += v[t][:, None] * R

@@ -23,11 +23,11 @@ def backward_norms(delta, h, W_h):
     T = len(h) - 1
     norms = np.zeros(T + 1)
     norms[0] = np.linalg.norm(delta)
-    row = delta
-    for k in range(T):
-        slope = 1 - h[T - k] ** 2
-        row = (slope * row) @ W_h
-        norms[k + 1] = np.linalg.norm(row)
+    dh_t = delta
+    for t in reversed(range(1, T + 1)):
+        slope = 1 - h[t] ** 2
+        dh_t = (slope * dh_t) @ W_h
+        norms[T - t + 1] = np.linalg.norm(dh_t)
     return norms
 
 
