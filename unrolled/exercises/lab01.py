@@ -308,13 +308,6 @@ CAUSAL = Exercise(
             "weight meets `x_t`. (`np.convolve` flips.)",
         ),
         Misconception(
-            "np.convolve cut to length",
-            lambda x, m, dilation: _padded(x, m[::-1], 1, len(m) - 1, 0),
-            "This is what `np.convolve` gives, cut to the length of the signal: the filter is "
-            "flipped, and the dilation has no effect. The weights meet samples that lie `dilation` "
-            "apart, the last weight `x_t`.",
-        ),
-        Misconception(
             "sees the future",
             lambda x, m, dilation: _padded(x, m, dilation, 0, _reach(m, dilation)),
             "The zeros stand on the wrong side: your `c_t` uses `x_t` and what comes after it. It "

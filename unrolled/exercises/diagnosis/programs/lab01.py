@@ -46,9 +46,9 @@ def causal_conv(x, m, dilation):
     c = np.zeros(T)
     for t in range(T):
         for j in range(n):
-            past = (n - 1 - j) * dilation
-            if t >= past:
-                c[t] += m[j] * x[t - past]
+            s = t - (n - 1 - j) * dilation
+            if s >= 0:
+                c[t] += m[j] * x[s]
     return c
 
 
