@@ -34,6 +34,7 @@ MENDED = {  # markup of extensions, and what it should be
     ' id="proof"': "",  # of every proof alike
 }
 MARKER = re.compile(r"\s*### (BEGIN|END) SOLUTION\s*")
+SIDES = re.compile(r"\b(left|right)\b", re.IGNORECASE)
 LOG = logging.getLogger(__name__)
 
 
@@ -193,7 +194,13 @@ class InlineFigures(SphinxPostTransform):
             if path.suffix == ".svg" and path.is_relative_to(made):
                 count += 1
                 wide, narrow = svg.themed(path.read_text("utf-8"), f"f{count}-", alt)
+                if narrow and any(map(SIDES.search, captions(image))):
+                    image.parent["classes"].append("left-is-above")
                 image.replace_self(figure_svg(wide=wide, narrow=narrow))
+
+
+def captions(image):
+    return [caption.astext() for caption in image.parent.findall(nodes.caption)]
 
 
 def visit_figure_svg(self, node):
