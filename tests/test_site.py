@@ -554,7 +554,7 @@ def test_explorables_can_be_solved_with_what_their_pages_have_trained(learner, c
         page = browser.new_page()
         page.route("**/mathjax/**", lambda route: route.abort())  # slow, and not needed here
         for chapter, setting in SOLVED.items():
-            address = f"{home}chapters/{chapter}.html#explorable-{setting}"
+            address = f"{home}/chapters/{chapter}.html#explorable-{setting}"
             page.goto(address, wait_until="domcontentloaded")
             page.locator(f"#explorable-{setting.partition('?')[0]}[data-solved]").wait_for()
 
