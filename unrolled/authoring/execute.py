@@ -95,12 +95,15 @@ def run(names, root=notebooks.ROOT):
             nb = read(root, name)
             key = cache.create_hashed_notebook(nb)[1]
             digests[name] = dependency_digest(nb, root, (root / name).parent)
+            if known.get(key) == digests[name] and _has_record(cache, key):
+                continue
+            if name.endswith(".md"):
+                notebooks.read(root / name, root)  # finds faults that the site would not
         except notebooks.AuthoringError as error:
             failures.append(Failure(str(error)))
             continue
-        if not (known.get(key) == digests[name] and _has_record(cache, key)):
-            known.pop(key, None)
-            stale.append((name, nb, key))
+        known.pop(key, None)
+        stale.append((name, nb, key))
 
     def keep(name, nb, key, seconds):
         bundle = CacheBundleIn(nb, name, data={"execution_seconds": seconds})
@@ -121,8 +124,11 @@ def read(root, name):
     """The notebook exactly as the site reads it: the cache finds its record by that."""
     path = Path(root, name)
     if path.suffix == ".md":
-        notebooks.read(path, root)  # for its one-line errors
-        return read_myst_markdown_notebook(path.read_text("utf-8"), path=path)
+        try:
+            return read_myst_markdown_notebook(path.read_text("utf-8"), path=path)
+        except Exception:
+            notebooks.read(path, root)  # says it in a line
+            raise
     try:
         return nbformat.read(path, as_version=4)
     except (OSError, ValueError) as error:

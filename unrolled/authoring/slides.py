@@ -4,6 +4,7 @@ book. The Sphinx side of it, the slide map, errata and margin notes, is in `page
 import ast
 import re
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -63,12 +64,15 @@ class Deck:
 
 def read(root=ROOT):
     """The decks of chapters/slides.yml, each with its items in order; none without that file."""
+    path = Path(root, "chapters/slides.yml")
+    return list(_decks(path.read_text("utf-8"))) if path.exists() else []
+
+
+@lru_cache(maxsize=4)  # every directive of a page asks for them, and YAML takes a while
+def _decks(text):
     import yaml
 
-    path = Path(root, "chapters/slides.yml")
-    if not path.exists():
-        return []
-    ledger = yaml.safe_load(path.read_text("utf-8"))
+    ledger = yaml.safe_load(text)
     items = [_item(**entry) for entry in ledger["items"]]
     return [
         Deck(name, deck["name"], deck["title"], tuple(i for i in items if i.deck == name))
@@ -129,12 +133,17 @@ def book(root=ROOT):
 
 def labels(path):
     """The labels that stand before the headings of a page."""
-    lines = [line for line in path.read_text("utf-8").splitlines() if line.strip()]
-    return {
+    return _labels(path.read_text("utf-8"))
+
+
+@lru_cache(maxsize=32)  # every link to a section looks through the chapters
+def _labels(text):
+    lines = [line for line in text.splitlines() if line.strip()]
+    return frozenset(
         found[1]
         for line, following in pairwise(lines)
         if (found := LABEL.fullmatch(line)) and following.startswith("#")
-    }
+    )
 
 
 def _defined(path):
