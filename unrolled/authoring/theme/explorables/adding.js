@@ -1,7 +1,7 @@
 // Chapter 7: a cell that the page has trained on the adding problem, with its biases shifted.
 
 import { Explorable } from "./base.js";
-import { box, circle, line, number, path, range, svg, text, uniform } from "./draw.js";
+import { bars, box, dots, line, number, path, range, svg, text, uniform } from "./draw.js";
 
 const sigmoid = (a) => 1 / (1 + Math.exp(-a));
 const [LEFT, STEP] = [64, 27];
@@ -83,28 +83,28 @@ class Adding extends Explorable {
     x.forEach((value, t) => {
       parts.push(text(at(t + 1), 16, number(value), marked(t + 1) ? "orange bold" : ""));
     });
-    const bars = (values, name, look, floor, tall) => {
+    const columns = (values, name, look, floor, tall) => {
       row(floor - 14, name, look);
       parts.push(line(at(0.4), floor, end, floor, "grid"));
-      values.forEach((value, t) => {
+      const places = values.map((value, t) => {
         const size = Math.min(1.5, Math.abs(value)) * tall;
-        const y = value < 0 ? floor : floor - size;
-        parts.push(box(at(t + 1) - 9, y, 18, size, `${look} filled`, 0.75));
+        return [at(t + 1) - 9, value < 0 ? floor : floor - size, 18, size];
       });
+      parts.push(bars(places, `${look} filled`, 0.75));
     };
-    bars(i, "i_t", "orange", 68, 32);
-    bars(f, "f_t", "blue", 110, 32);
+    columns(i, "i_t", "orange", 68, 32);
+    columns(f, "f_t", "blue", 110, 32);
     const curve = (values, name, look, floor, up) => {
       parts.push(line(at(0), floor, end, floor, "muted"));
-      parts.push(path(values.map((value, t) => [at(t), floor - up * value]), look, 2));
-      values.forEach((value, t) => parts.push(circle(at(t), floor - up * value, 2.5, `${look} filled`)));
+      const places = values.map((value, t) => [at(t), floor - up * value]);
+      parts.push(path(places, look, 2), dots(places, 2.5, `${look} filled`));
       row(floor - 16, name, look);
     };
     const [low, high] = [Math.min(0, ...c), Math.max(0.5, ...c)];
     const up = 60 / (high - low);
     curve(c, "c_t", "green", 186 + up * low, up);
     curve(along, "∂c_T/∂c_t", "small purple", 236, 36);
-    bars(slopes, "∂y/∂x_t", "small ink", 286, 26);
+    columns(slopes, "∂y/∂x_t", "small ink", 286, 26);
     x.forEach((_, t) => parts.push(text(at(t + 1), 312, String(t + 1), "small muted")));
     return svg(404, 322, parts);
   }

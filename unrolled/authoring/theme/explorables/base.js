@@ -4,12 +4,12 @@
 //   parameters    numbers that the directive may replace
 //   controls()    what can be moved: [{name, label, …}], see CONTROLS
 //   compute(s)    all numbers it shows, from the state s = {name: value}; nothing else computes
-//   draw(v, s)    the picture as SVG, from what compute gave
+//   draw(v, s)    the picture, `svg(…)` of draw.js, from what compute gave
 //   tell(v, s)    the same in one or two sentences, shown and spoken
 //   solved(v, s)  what to say when the question is answered, or ""
 //   point(x, y, s, start)  optional: changes of the state when the picture is touched there
 
-import { number } from "./draw.js";
+import { number, parsed, redraw } from "./draw.js";
 
 const SETTLE = 600; // ms without a change after which the result is spoken
 const ADDRESS = 300; // ms after which the state is in the address; browsers limit how often
@@ -94,7 +94,7 @@ export class Explorable extends HTMLElement {
     this.setAttribute("aria-labelledby", `${this.id}-question`);
     this.innerHTML = `<p class="explorable-question" id="${this.id}-question"><strong>Try it.</strong>
       ${this.constructor.question}</p>
-      <div class="explorable-view"></div><div class="explorable-controls"></div>
+      <div class="explorable-view"><svg role="img" aria-label="${this.constructor.picture}"></svg></div><div class="explorable-controls"></div>
       <p class="explorable-told"></p><p class="explorable-spoken" role="status"></p>
       <p class="explorable-solved" role="status"></p><button type="button">Reset</button>`;
     const part = (name) => this.querySelector(`.explorable-${name}`);
@@ -102,7 +102,7 @@ export class Explorable extends HTMLElement {
       ["view", "controls", "told", "spoken", "solved"].map((name) => [name, part(name)]),
     );
     this.querySelector("button").addEventListener("click", () => this.reset());
-    this.canvas = document.createElement("template");
+    this.svg = this.querySelector("svg");
     this.inputs = new Map();
     for (const spec of this.specs) {
       const made = KINDS[kindOf(spec)].make(spec, this.id, (value) => this.set({ [spec.name]: value }));
@@ -116,14 +116,10 @@ export class Explorable extends HTMLElement {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
     const values = this.compute(this.state);
-    this.canvas.innerHTML = this.draw(values, this.state);
-    const fresh = this.canvas.content.firstElementChild;
-    fresh.setAttribute("role", "img");
-    fresh.setAttribute("aria-label", this.constructor.picture);
-    adapt(this.parts.view, this.canvas.content);
+    this.shown = redraw(this.svg, this.shown, this.draw(values, this.state));
     for (const [spec, made] of this.inputs) made.show(this.state[spec.name], this.state);
     const told = this.tell(values, this.state);
-    if (told !== this.told) this.parts.told.innerHTML = this.told = told;
+    if (told !== this.told) adaptAll(this.parts.told, parsed((this.told = told)));
     const solved = this.solved(values, this.state);
     if (solved !== this.said) {
       this.said = solved;
@@ -139,9 +135,8 @@ export class Explorable extends HTMLElement {
   watchPointer() {
     const view = this.parts.view;
     const move = (event, start) => {
-      const drawn = view.querySelector("svg");
       const place = new DOMPoint(event.clientX, event.clientY).matrixTransform(
-        drawn.getScreenCTM().inverse(),
+        this.svg.getScreenCTM().inverse(),
       );
       const changes = this.point(place.x, place.y, this.state, start);
       if (changes) this.set(changes);
@@ -230,27 +225,26 @@ function unpack(value) {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, unpack(one)]));
 }
 
-// Make the children of `old` those of `fresh`, changing only what differs: a browser lays out
-// texts slowly, and most stay as they are.
-function adapt(old, fresh) {
-  const [had, has] = [[...old.childNodes], [...fresh.childNodes]];
-  has.forEach((node, place) => {
-    const known = had[place];
-    if (known?.isEqualNode(node)) return; // asked of the browser: most are
-    if (!known) old.append(node);
-    else if (known.nodeName !== node.nodeName) known.replaceWith(node);
-    else if (node.nodeType !== Node.ELEMENT_NODE) {
-      if (known.data !== node.data) known.data = node.data;
-    } else {
-      for (const { name, value } of node.attributes) {
-        if (known.getAttribute(name) !== value) known.setAttribute(name, value);
-      }
-      for (const { name } of [...known.attributes]) {
-        if (!node.hasAttribute(name)) known.removeAttribute(name);
-      }
-      adapt(known, node);
+// Make a node what `fresh` is, changing only what differs: a browser lays out texts slowly.
+function adapt(known, fresh) {
+  if (known.nodeName !== fresh.nodeName) known.replaceWith(fresh);
+  else if (fresh.nodeType !== Node.ELEMENT_NODE) {
+    if (known.data !== fresh.data) known.data = fresh.data;
+  } else {
+    for (const { name, value } of fresh.attributes) {
+      if (known.getAttribute(name) !== value) known.setAttribute(name, value);
     }
-  });
+    for (const { name } of [...known.attributes]) {
+      if (!fresh.hasAttribute(name)) known.removeAttribute(name);
+    }
+    adaptAll(known, fresh);
+  }
+}
+
+// The same for the children of a node.
+function adaptAll(known, fresh) {
+  const [had, has] = [[...known.childNodes], [...fresh.childNodes]];
+  has.forEach((node, place) => (had[place] ? adapt(had[place], node) : known.append(node)));
   had.slice(has.length).forEach((node) => node.remove());
 }
 

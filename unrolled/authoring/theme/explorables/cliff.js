@@ -1,7 +1,7 @@
 // Chapter 6: gradient descent over the loss of one unit that runs for 50 steps, and clipping.
 
 import { Explorable } from "./base.js";
-import { circle, number, path, range, svg, text } from "./draw.js";
+import { circle, dots, number, path, range, svg, text } from "./draw.js";
 
 const STEPS = 300; // of the descent
 const RATES = [0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1];
@@ -99,13 +99,16 @@ class Cliff extends Explorable {
   draw({ points, threshold }) {
     const [colour, end] = [threshold === Infinity ? "red" : "blue", points.at(-1)];
     const drawn = points.map(([w, b]) => [across(w), up(b)]);
-    const parts = [
-      `<clipPath id="cliff-frame"><rect x="${MARGIN}" y="8" width="${WIDTH}" height="${HEIGHT}"/></clipPath>`,
-      `<g clip-path="url(#cliff-frame)">${this.lines}${path(drawn, colour)}`,
-      ...drawn.filter((_, step) => step % 10 === 0).map(([x, y]) => circle(x, y, 1.6, `${colour} filled`)),
+    const way = [
+      path(drawn, colour),
+      dots(drawn.filter((_, step) => step % 10 === 0), 1.6, `${colour} filled`),
       circle(across(points[0][0]), up(points[0][1]), 5, "ink filled"),
       circle(across(end[0]), up(end[1]), 5, `${colour} on-paper`),
-      "</g>",
+    ].join("");
+    const parts = [
+      `<clipPath id="cliff-frame"><rect x="${MARGIN}" y="8" width="${WIDTH}" height="${HEIGHT}"/></clipPath>`,
+      this.lines,
+      `<g clip-path="url(#cliff-frame)">${way}</g>`,
       `<rect class="muted" x="${MARGIN}" y="8" width="${WIDTH}" height="${HEIGHT}"/>`,
     ];
     for (const w of [4, 5, 6, 7]) parts.push(text(across(w), HEIGHT + 20, String(w), "small muted"));

@@ -1,7 +1,7 @@
 // Chapter 1: a filter along a signal, its matrix, and the transpose that scatters gradients back.
 
 import { Explorable } from "./base.js";
-import { box, circle, line, number, range, sum, svg, text } from "./draw.js";
+import { bars, box, circle, line, number, range, sum, svg, text } from "./draw.js";
 
 class Filter extends Explorable {
   static question = `The signal is flat, but for one edge. Find three weights that answer at the edge
@@ -59,7 +59,7 @@ class Filter extends Explorable {
       const real = t in x;
       const on = window.includes(t);
       const height = 18 * (x[t] ?? 0);
-      if (on) parts.push(box(at(t), 8, size, floor + 8, "orange filled", 0.18));
+      parts.push(on && box(at(t), 8, size, floor + 8, "orange filled", 0.18));
       parts.push(line(at(t) + size / 2, floor, at(t) + size / 2, floor - height, on ? "orange" : "blue", 3));
       parts.push(circle(at(t) + size / 2, floor - height, 3.5, `${on ? "orange" : "blue"} ${real ? "filled" : "on-paper"}`));
     }
@@ -72,14 +72,15 @@ class Filter extends Explorable {
     const rows = range(matrix.length + 1).map((n) => `M${at(0)} ${top + tall * n}H${at(x.length)}`);
     const columns = range(x.length + 1).map((n) => `M${at(n)} ${top}V${bottom}`);
     parts.push(`<path class="grid" stroke-width="0.6" d="${rows.join("")}${columns.join("")}"/>`);
-    matrix.forEach((row, place) => {
+    m.forEach((weight, k) => {
+      const places = range(taps.length).filter((place) => taps[place][k] in x);
+      const boxes = places.map((place) => [at(taps[place][k]), top + tall * place, size, tall]);
+      parts.push(bars(boxes, `${weight < 0 ? "blue" : "orange"} filled`, Math.abs(weight) / limit));
+    });
+    range(taps.length).forEach((place) => {
       const y = top + tall * place;
       const on = place === chosen - 1;
-      row.forEach((value, t) => {
-        const look = `${value < 0 ? "blue" : "orange"} filled`;
-        if (value) parts.push(box(at(t), y, size, tall, look, Math.min(1, Math.abs(value) / limit)));
-      });
-      if (on) parts.push(box(at(0), y, size * x.length, tall, "ink"));
+      parts.push(on && box(at(0), y, size * x.length, tall, "ink"));
       parts.push(text(at(0) - 8, y + tall / 2, String(place + 1), on ? "small bold right" : "small muted right"));
       const looks = c[place] === 0 ? "muted" : "green";
       const name = backward ? `dc_{${place + 1}} = ` : `c_{${place + 1}} = `;
@@ -95,7 +96,7 @@ class Filter extends Explorable {
       const middle = at(t) + size / 2;
       const end = zero - (26 * value) / widest;
       const part = matrix[chosen - 1][t] * c[chosen - 1];
-      if (part) parts.push(line(middle, zero, middle, zero - (26 * part) / widest, "orange", 9));
+      parts.push(part && line(middle, zero, middle, zero - (26 * part) / widest, "orange", 9));
       parts.push(line(middle, zero, middle, end, "purple", 3), circle(middle, end, 3, "purple filled"));
       parts.push(text(middle, zero + 38, number(value, 1), "small purple"));
     });

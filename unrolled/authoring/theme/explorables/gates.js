@@ -1,7 +1,7 @@
 // Chapter 7: one cell on the adding problem; its gates, what it holds, and the gradient along it.
 
 import { Explorable } from "./base.js";
-import { box, circle, line, number, path, svg, text } from "./draw.js";
+import { bars, box, dots, line, number, path, svg, text } from "./draw.js";
 
 const sigmoid = (a) => 1 / (1 + Math.exp(-a));
 const [LEFT, STEP] = [64, 27];
@@ -59,10 +59,9 @@ class Gates extends Explorable {
     for (const [name, gate, look, floor] of gates) {
       row(floor - 16, name, look);
       parts.push(line(at(0.4), floor, at(x.length + 0.5), floor, "grid"));
-      gate.forEach((value, t) => {
-        parts.push(box(at(t + 1) - 9, floor - 34, 18, 34, "grid"));
-        parts.push(box(at(t + 1) - 9, floor - 34 * value, 18, 34 * value, `${look} filled`, 0.75));
-      });
+      gate.forEach((_, t) => parts.push(box(at(t + 1) - 9, floor - 34, 18, 34, "grid")));
+      const places = gate.map((value, t) => [at(t + 1) - 9, floor - 34 * value, 18, 34 * value]);
+      parts.push(bars(places, `${look} filled`, 0.75));
     }
     const [floor, tall] = [226, 86];
     const top = Math.max(2, ...c) * 1.05;
@@ -71,13 +70,13 @@ class Gates extends Explorable {
     parts.push(line(at(0), floor, at(x.length + 0.5), floor, "muted"));
     parts.push(`<path class="green dashed" stroke-width="1.2" d="M${at(0)} ${up(target)}H${at(x.length + 0.5)}"/>`);
     parts.push(text(at(0) + 2, up(target) - 9, `target ${number(target, 2)}`, "small green left"));
-    parts.push(path(c.map((value, t) => [at(t), up(value)]), "green", 2));
-    c.forEach((value, t) => parts.push(circle(at(t), up(value), 3, "green filled")));
+    const held = c.map((value, t) => [at(t), up(value)]);
+    parts.push(path(held, "green", 2), dots(held, 3, "green filled"));
     const [low, high] = [292, 44];
     row(low - 20, "∂c_T/∂c_t", "small purple");
     parts.push(line(at(0), low, at(x.length + 0.5), low, "muted"));
-    parts.push(path(along.map((value, t) => [at(t), low - high * value]), "purple", 2));
-    along.forEach((value, t) => parts.push(circle(at(t), low - high * value, 2.5, "purple filled")));
+    const back = along.map((value, t) => [at(t), low - high * value]);
+    parts.push(path(back, "purple", 2), dots(back, 2.5, "purple filled"));
     x.forEach((_, t) => parts.push(text(at(t + 1), low + 12, String(t + 1), "small muted")));
     return svg(404, low + 22, parts);
   }

@@ -82,7 +82,7 @@ class Paths extends Explorable {
       if (place < T) {
         parts.push(arrow(at(place) + 18, high, at(place + 1) - 18, high, next ? "orange" : "muted", next ? 2.4 : 1.2));
       }
-      if (cut) parts.push(`<path class="red dashed" stroke-width="1.6" d="M${at(place) + step / 2} ${top - 18}v150"/>`);
+      parts.push(cut && `<path class="red dashed" stroke-width="1.6" d="M${at(place) + step / 2} ${top - 18}v150"/>`);
       parts.push(circle(at(place), high, 17, on ? "orange" : "ink"), text(at(place), high, number(h[place], 2), "small"));
       parts.push(text(at(place) - 2, high + 27, `h_${place}`, "small muted"));
       if (!place) continue;
@@ -101,9 +101,8 @@ class Paths extends Explorable {
         const chosen = end === t && start === i ? "chosen" : "";
         const [a, b] = [x + size * (start - 1), y + size * (end - 1)];
         parts.push(square(a, b, size, terms[end - 1][start - 1], limit, chosen));
-        if (Math.floor((end - 1) / k) !== Math.floor((start - 1) / k)) {
-          parts.push(`<path class="red" d="M${a + 7} ${b + 7}l12 12m0 -12l-12 12"/>`);
-        }
+        const cut = Math.floor((end - 1) / k) !== Math.floor((start - 1) / k);
+        parts.push(cut && `<path class="red" d="M${a + 7} ${b + 7}l12 12m0 -12l-12 12"/>`);
       }
     }
     const note = x + size * T + 16;

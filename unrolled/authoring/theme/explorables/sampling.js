@@ -5,25 +5,31 @@ import { box, escape, line, number, range, svg, text, typed, uniform } from "./d
 
 const [SHOWN, OFF] = [16, 21]; // bars; the top-k that cuts nothing
 const DRAWN = 80; // characters at most
+const KNOWN = 2000; // steps that are kept
 
-function product(W, v) {
-  return W.map((row) => {
+const flat = (W) => ({ rows: W.length, numbers: Float64Array.from(W.flat()) });
+
+function product({ rows, numbers }, v) {
+  const out = new Float64Array(rows);
+  for (let row = 0, at = 0; row < rows; row++) {
     let total = 0;
-    for (let n = 0; n < row.length; n++) total += row[n] * v[n];
-    return total;
-  });
+    for (let n = 0; n < v.length; n++) total += numbers[at++] * v[n];
+    out[row] = total;
+  }
+  return out;
 }
 
 // Temperature, then top-k, then the nucleus: next_distribution of the chapter. `all`: before cuts.
-function distribution(z, temperature, k, p) {
-  const highest = Math.max(...z);
+function distribution({ z, order }, temperature, k, p) {
+  const highest = z[order[0]];
   const powers = z.map((score) => Math.exp((score - highest) / temperature));
   const whole = powers.reduce((total, power) => total + power, 0);
   const all = powers.map((power) => power / whole);
-  const order = range(z.length).sort((a, b) => all[b] - all[a] || a - b).slice(0, k);
-  const among = order.reduce((total, n) => total + all[n], 0);
+  const first = order.filter((n) => all[n] > 0).slice(0, k);
+  if (k >= z.length && p === 1) return { all, cut: all, kept: first };
+  const among = first.reduce((total, n) => total + all[n], 0);
   let before = 0;
-  const kept = order.filter((n) => {
+  const kept = first.filter((n) => {
     const stays = before < p;
     before += all[n] / among;
     return stays || p === 1;
@@ -40,8 +46,11 @@ class Sampling extends Explorable {
   static picture = "Bars for the most probable next characters: before the cuts in outline, after them filled";
 
   prepare() {
-    const { X, W_i, tokens } = this.data;
-    this.fed = X.map((vector) => product(W_i, vector)); // W_i x of each character
+    const { X, W_i, W_h, W_o, b, tokens } = this.data;
+    const fed = flat(W_i);
+    this.fed = X.map((vector) => product(fed, vector).map((sum, n) => sum + b[n])); // W_i x + b of each
+    [this.W_h, this.W_o] = [flat(W_h), flat(W_o)];
+    this.forget();
     this.numbers = new Map(tokens.map((token, n) => [token, n]));
   }
 
@@ -56,42 +65,54 @@ class Sampling extends Explorable {
     ];
   }
 
-  step(state, token) {
-    const { W_h, W_o, b, start } = this.data;
-    const fed = product(W_h, state);
-    const h = fed.map((sum, n) => Math.tanh(sum + this.fed[token][n] + b[n]));
-    const z = product(W_o, h);
+  forget() {
+    this.steps = 0;
+    this.root = { h: new Float64Array(this.W_h.rows), next: new Map() };
+  }
+
+  // What a character leads to from a step; kept there, for most is asked again with the next setting.
+  step(from, token) {
+    if (from.next.has(token)) return from.next.get(token);
+    const fed = this.fed[token];
+    const h = product(this.W_h, from.h).map((sum, n) => Math.tanh(sum + fed[n]));
+    const z = product(this.W_o, h);
     const highest = Math.max(...z);
     const whole = highest + Math.log(z.reduce((total, score) => total + Math.exp(score - highest), 0));
     const logs = z.map((score) => score - whole);
-    z[start] = -Infinity; // is never drawn
-    return { h, z, logs };
+    z[this.data.start] = -Infinity; // is never drawn
+    const order = range(z.length).sort((a, b) => z[b] - z[a] || a - b);
+    const step = { h, z, logs, order, next: new Map() };
+    this.steps += 1;
+    from.next.set(token, step);
+    return step;
   }
 
   compute({ beginning, temperature, k, p, count, seed }) {
     const { start, end, unknown } = this.data;
     const read = [...beginning].map((letter) => this.numbers.get(letter) ?? unknown);
-    let now = this.step(this.data.b.map(() => 0), start);
+    if (this.steps > KNOWN) this.forget();
+    let now = this.step(this.root, start);
     let logProbability = 0;
     for (const token of read) {
       logProbability += now.logs[token];
-      now = this.step(now.h, token);
+      now = this.step(now, token);
     }
     const perplexity = read.length ? Math.exp(-logProbability / read.length) : null;
     const limit = k === OFF ? now.z.length : k;
-    const next = distribution(now.z, temperature, limit, p);
-    const [drawn, scores] = [[], now.z];
+    const next = distribution(now, temperature, limit, p);
+    const [drawn, scores, ranks] = [[], [...now.z], now.order];
     for (let n = 0; n < count; n++) {
-      const { cut } = distribution(now.z, temperature, limit, p);
+      const { cut } = distribution(now, temperature, limit, p);
       let [token, below, u] = [-1, 0, uniform(seed, n)];
       while (token < cut.length - 1 && below <= u) below += cut[++token];
       drawn.push(token);
       if (token === end) break;
-      now = this.step(now.h, token);
+      now = this.step(now, token);
     }
-    const { all, cut, kept } = next;
+    const { kept } = next;
+    const [all, cut] = [[...next.all], [...next.cut]];
     const draws = drawn.map((_, n) => uniform(seed, n));
-    return { read, logProbability, perplexity, scores, all, cut, kept, drawn, draws };
+    return { read, logProbability, perplexity, scores, ranks, all, cut, kept, drawn, draws };
   }
 
   symbol(token) {
@@ -99,8 +120,8 @@ class Sampling extends Explorable {
     return token === end ? "■" : tokens[token] === " " ? "␣" : tokens[token];
   }
 
-  draw({ all, cut, kept }) {
-    const order = range(all.length).sort((a, b) => all[b] - all[a] || a - b).slice(0, SHOWN);
+  draw({ ranks, all, cut, kept }) {
+    const order = ranks.slice(0, SHOWN);
     const [left, step, floor, tall] = [14, 24, 128, 110];
     const parts = [line(left - 4, floor, left + step * SHOWN, floor, "muted")];
     order.forEach((token, place) => {
