@@ -96,7 +96,8 @@ export class Explorable extends HTMLElement {
       ${this.constructor.question}</p>
       <div class="explorable-view"><svg role="img" aria-label="${this.constructor.picture}"></svg></div><div class="explorable-controls"></div>
       <p class="explorable-told"></p><p class="explorable-spoken" role="status"></p>
-      <p class="explorable-solved" role="status"></p><button type="button">Reset</button>`;
+      <div class="explorable-end"><p class="explorable-solved" role="status"></p>
+      <button type="button">Reset</button></div>`;
     const part = (name) => this.querySelector(`.explorable-${name}`);
     this.parts = Object.fromEntries(
       ["view", "controls", "told", "spoken", "solved"].map((name) => [name, part(name)]),
@@ -110,6 +111,7 @@ export class Explorable extends HTMLElement {
       this.parts.controls.append(made.element);
     }
     if (this.point) this.watchPointer();
+    for (const name of ["told", "solved"]) keepHeight(this.parts[name]);
   }
 
   render() {
@@ -223,6 +225,17 @@ function unpack(value) {
   const times = (part) => (Array.isArray(part) ? part.map(times) : part * value.unit);
   if ("whole" in value) return times(value.whole);
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, unpack(one)]));
+}
+
+// Let an element only grow, until its width changes: while something is moved nothing below it jumps,
+// which readers dislike and which makes a browser lay out and paint the rest of the page.
+function keepHeight(element) {
+  let known;
+  new ResizeObserver(([{ contentRect }]) => {
+    const { width, height } = contentRect;
+    element.style.minHeight = width === known ? `${height}px` : "";
+    known = width;
+  }).observe(element);
 }
 
 // Make a node what `fresh` is, changing only what differs: a browser lays out texts slowly.
