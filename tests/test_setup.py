@@ -187,6 +187,7 @@ def bare(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("UNROLLED_CHROMIUM", raising=False)
     monkeypatch.setattr(machine, "ON_MACOS", ())
+    monkeypatch.setattr(machine, "PLAYWRIGHT", [put("playwright", "exit 0")])
     monkeypatch.setattr(machine, "_of_playwright", lambda: ())
     monkeypatch.setattr(machine.os, "geteuid", lambda: 1000)
     forget()
@@ -195,8 +196,8 @@ def bare(tmp_path, monkeypatch):
 
 
 def forget():
-    machine.browser.cache_clear()
-    machine.version.cache_clear()
+    for cached in (machine.driver_says, machine.browser, machine.version):
+        cached.cache_clear()
 
 
 def test_the_browser_is_the_one_that_is_named_or_the_first_that_starts(bare, monkeypatch):
@@ -214,12 +215,27 @@ def test_the_browser_is_the_one_that_is_named_or_the_first_that_starts(bare, mon
 
 
 def test_a_browser_that_cannot_be_fetched_is_one_line(bare, monkeypatch, capsys):
-    failing = bare("playwright", "echo 'Error: no such host'; echo '  at stack'; exit 1")
-    monkeypatch.setattr(machine, "PLAYWRIGHT", [failing])
+    fails = "echo 'Error: no such host'; echo '  at stack'; exit 1"
+    bare("playwright", f"[ $1 = --version ] || {{ {fails}; }}")
     machine.fetch()
     first, second = capsys.readouterr().out.splitlines()
     assert "Playwright" in first
     assert "Error: no such host" in second
+
+
+def test_a_library_that_playwright_misses_is_named_and_fetched(bare, monkeypatch):
+    bare("chromium", "echo Chromium 1")
+    said = "node: error while loading shared libraries: libatomic.so.1: cannot open it"
+    there = Path(bare("apt-get", 'echo "$*" >> "$0.log"')).with_name("libatomic")
+    bare("playwright", f'[ -e {there} ] || {{ echo "{said}" >&2; exit 127; }}')
+    assert machine.why_no_browser().endswith("on Debian: apt install libatomic1.")
+    assert machine.browser(), "a browser alone is not enough"
+    monkeypatch.setattr(machine.os, "geteuid", lambda: 0)
+    bare("apt-get", f'echo "$*" >> "$0.log"; : > {there}')
+    machine.fetch()
+    log = Path(machine.shutil.which("apt-get") + ".log").read_text().splitlines()
+    assert log[1].endswith("libatomic1")
+    assert machine.why_no_browser() == ""
 
 
 def test_what_apt_brings_is_asked_for_as_root_only(bare, monkeypatch, capsys):

@@ -23,9 +23,10 @@ ON_MACOS = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
 )
-PLAYWRIGHT = [sys.executable, "-m", "playwright", "install"]
+PLAYWRIGHT = [sys.executable, "-m", "playwright"]
 SHELL = "chromium-headless-shell"
 SECONDS = 60  # for a browser to say its version
+LIBRARY = re.compile(r"error while loading shared libraries: (lib[\w+-]+)\.so\.(\d+)")
 
 
 def everything():
@@ -52,7 +53,8 @@ def _candidates():
 
 def _of_playwright():
     """The programs in the folder where Playwright keeps, or would keep, its own browser."""
-    told = subprocess.run([*PLAYWRIGHT, "--dry-run", SHELL], capture_output=True, text=True)
+    command = [*PLAYWRIGHT, "install", "--dry-run", SHELL]
+    told = subprocess.run(command, capture_output=True, text=True)
     for folder in re.findall(r"Install location: +(.*headless_shell.*)", told.stdout):
         yield from map(str, Path(folder).glob("*/*headless[-_]shell*"))
 
@@ -67,9 +69,31 @@ def version(path):
     return said.stdout.strip() if said.returncode == 0 else ""
 
 
+@cache
+def driver_says():
+    """What Playwright says where it does not start, as a line; empty where it does.
+
+    It drives the browser, and is a program of its own, which needs a library that a bare Debian 12
+    lacks.
+    """
+    done = subprocess.run([*PLAYWRIGHT, "--version"], capture_output=True, text=True)
+    said = (done.stderr or done.stdout).strip().splitlines() or ["it gives no reason"]
+    return said[-1] if done.returncode else ""
+
+
+def _package(said):
+    """Debian's package of the library that a program misses, or None: libatomic1."""
+    found = LIBRARY.search(said)
+    return "".join(found.groups()) if found else None
+
+
 def why_no_browser():
     """Why the site cannot be looked at here, and what helps, in a sentence; empty when it can."""
     named = os.environ.get("UNROLLED_CHROMIUM")
+    if driver_says():
+        package = _package(driver_says())
+        helps = f"apt install {package}" if package else "python -m playwright install-deps"
+        return f"Playwright does not start ({driver_says()}); on Debian: {helps}."
     if browser():
         return ""
     if named:
@@ -101,17 +125,20 @@ def described():
 
 # --------------------------------------------------------------------------- fetching
 def fetch():
-    """Get what is missing: a browser by Playwright, else by apt, and bubblewrap by apt.
+    """Get what is missing: a library of Playwright's by apt, a browser by Playwright, else by apt,
+    and bubblewrap by apt.
 
     Each attempt that fails is one line; nothing is raised.
     """
-    wanted = []
+    wanted, has_apt = [], shutil.which("apt-get") and os.geteuid() == 0
+    if has_apt and _package(driver_says()):
+        _fetch_with_apt([_package(driver_says())])
     if why_no_browser() and not os.environ.get("UNROLLED_CHROMIUM"):
         _fetch_with_playwright()
         wanted += ["chromium"] if why_no_browser() else []
     if sys.platform == "linux" and shutil.which("bwrap") is None:
         wanted.append("bubblewrap")
-    if wanted and shutil.which("apt-get") and os.geteuid() == 0:
+    if wanted and has_apt:
         _fetch_with_apt(wanted)
 
 
@@ -119,7 +146,7 @@ def _fetch_with_playwright():
     print("looking for a browser: none here; asking Playwright for its own", flush=True)
     trouble = last = ""
     with subprocess.Popen(
-        [*PLAYWRIGHT, SHELL], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*PLAYWRIGHT, "install", SHELL], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         for line in process.stdout:
             if "%" in line:
@@ -148,5 +175,5 @@ def _fetch_with_apt(packages):
             break
     from unrolled.grading.run import sandbox
 
-    for cached in (browser, version, sandbox.why_limited, sandbox.kind):
+    for cached in (driver_says, browser, version, sandbox.why_limited, sandbox.kind):
         cached.cache_clear()
