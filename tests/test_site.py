@@ -423,6 +423,17 @@ def test_each_chapter_can_be_made_live_where_the_site_has_a_python(learner, clas
     assert not (classroom / available.FOLDER / live.PLACE).exists()
 
 
+def test_no_line_begins_with_the_comma_after_a_formula(learner):
+    kept = re.compile(rf'<span class="unbroken">\(?{site.MATH}[^<]*</span>')
+    count = 0
+    for path in (learner / "chapters").glob("*.html"):
+        loose, together = kept.subn("", read(path))
+        count += together
+        found = re.findall(rf"{site.MATH}[,.;:)]", loose)
+        assert not found, f"{path}: {found}"
+    assert count > 100
+
+
 def test_the_class_edition_gives_no_answer_away(classroom):
     public = "\n".join(
         read(path)

@@ -34,6 +34,8 @@ MENDED = {  # markup of extensions, and what it should be
     ' id="proof"': "",  # of every proof alike
 }
 MARKER = re.compile(r"\s*### (BEGIN|END) SOLUTION\s*")
+MATH = r'<span class="math notranslate nohighlight">[^<]*</span>'
+PUNCTUATED = re.compile(rf"(\(?)({MATH})([,.;:!?)’]*)")  # a formula and what must not leave it
 SIDES = re.compile(r"\b(left|right)\b", re.IGNORECASE)
 LOG = logging.getLogger(__name__)
 
@@ -91,7 +93,6 @@ def configure(app, config):
         # formulas when they come near the view: a page of 300 took seconds of a phone at once
         "loader": {"load": ["ui/lazy"]},
         "options": options,
-        "chtml": {"mtextInheritFont": True},
         # an unknown macro is an error that the site's tests see, not a red word
         "tex": {"packages": {"[-]": ["noundefined"]}},
     }
@@ -265,7 +266,7 @@ def depart_folded_title(self, node):
 
 
 def finish_page(app, pagename, templatename, context, doctree):
-    """Offer the page's notebook, tie labs and solutions, and mend ids."""
+    """Offer the page's notebook, tie labs and solutions, and mend ids and line breaks."""
     body = context.get("body")
     if not body:
         return
@@ -290,7 +291,13 @@ def finish_page(app, pagename, templatename, context, doctree):
     body = body.replace("</h1>", "</h1>\n" + _bar(head) + says, 1) + _bar(foot)
     for wrong, right in MENDED.items():
         body = body.replace(wrong, right)
+    body = PUNCTUATED.sub(_unbroken, body)
     context["body"] = unique_ids(set_narrow_apart(app, pagename, doctree, body))
+
+
+def _unbroken(match):
+    """Around a formula a browser may break the line, and begin the next one with a comma."""
+    return f'<span class="unbroken">{match[0]}</span>' if match[1] or match[3] else match[0]
 
 
 def fetched_elsewhere(html):
