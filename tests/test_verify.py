@@ -83,7 +83,7 @@ def test_compare():
     a = np.array([1.0, 200.0])
     shown = verify.compare("title", {"a": a}, {"a": torch.tensor([1.0, 200.0]).double()})
     assert "title" in str(shown)
-    assert shown.summary == "✓ title: 1 array, largest error 0e+00"
+    assert shown.summary == "✓ title: 1 array, largest error 0"
     assert "<summary>✓ title: 1 array" in shown._repr_html_()
     assert "<caption>title</caption>" in shown._repr_html_()
     # relative to the largest entry, where that exceeds 1

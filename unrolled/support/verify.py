@@ -42,7 +42,8 @@ class Comparison:
         sign = "✓" if all(row.passed for row in self.rows) else "✗"
         arrays = f"{len(self.rows)} array{'' if len(self.rows) == 1 else 's'}"
         largest = max(row.error for row in self.rows)
-        return f"{sign} {self.title}: {arrays}, largest error {largest:.0e}"
+        shown = f"{largest:.0e}" if largest else "0"
+        return f"{sign} {self.title}: {arrays}, largest error {shown}"
 
     def _cells(self):
         for row in self.rows:
