@@ -35,7 +35,7 @@ MENDED = {  # markup of extensions, and what it should be
 }
 MARKER = re.compile(r"\s*### (BEGIN|END) SOLUTION\s*")
 MATH = r'<span class="math notranslate nohighlight">[^<]*</span>'
-PUNCTUATED = re.compile(rf"(\(?)({MATH})([,.;:!?)’]*)")  # a formula and what must not leave it
+PUNCTUATED = re.compile(rf"(\(?)({MATH})((?:’s|-\w+)?[,.;:!?)]*)")  # and what must not leave it
 SIDES = re.compile(r"\b(left|right)\b", re.IGNORECASE)
 LOG = logging.getLogger(__name__)
 
