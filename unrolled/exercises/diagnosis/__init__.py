@@ -16,7 +16,8 @@ import numpy as np
 from .answers import listed, parts
 from .known import gives_part, recognise
 from .places import by_case, by_place, precision
-from .relations import exchanged, loose_relation, relation
+from .relations import exchanged, loose_relation, partial_relation
+from .relations import relation as _exact
 from .variants import matches
 
 __all__ = ["Diagnosis", "Kind", "diagnose", "recognise"]
@@ -73,6 +74,7 @@ def _diagnosed(exercise, cases, got, right):
         or _related(pieces)
         or _altered(exercise, cases, pieces, right)
         or _related(pieces, loose_relation)
+        or _related(pieces, partial_relation)
         or _placed(exercise, cases, pieces)
         or Diagnosis()
     )
@@ -114,9 +116,9 @@ def _alone(misconception):
     return OTHER_RIGHT.sub(lambda found: (found[1] or "").upper(), misconception.says)
 
 
-def _related(pieces, relation=relation):
+def _related(pieces, relation=_exact):
     """A fact that holds of the whole answer: results exchanged, or a relation in each wrong one."""
-    order = exchanged(pieces) if relation is not loose_relation else ""
+    order = exchanged(pieces) if relation is _exact else ""
     if order:
         return Diagnosis(order, Kind.RELATION)
     wrong = [piece for piece in pieces if any(piece.wrong)]
@@ -129,8 +131,8 @@ def _related(pieces, relation=relation):
 def _altered(exercise, cases, pieces, right):
     """The alteration that gives the whole answer, or what is known of its wrong results."""
     wrong = [piece for piece in pieces if any(piece.wrong)]
-    match = matches(exercise, cases, pieces, right)
-    if match and len(match.agrees) == len(pieces):
+    match, alone = matches(exercise, cases, pieces, right)
+    if match:
         says = _comes_out(match)
         if says:
             right_ones = [p for p in pieces if p not in wrong]
@@ -141,12 +143,13 @@ def _altered(exercise, cases, pieces, right):
     for piece in wrong:
         i = pieces.index(piece)
         named = recognise(exercise, cases, piece.got, i) if piece.comparable else []
-        clause = relation(piece, pieces) or loose_relation(piece, pieces)
+        clause = _exact(piece, pieces) or loose_relation(piece, pieces)
         if clause:
             clauses.append(clause)
             kinds.append(Kind.RELATION)
-        elif match and i in match.agrees and _comes_out(match):
-            clauses.append(_comes_out(match))
+        elif i in alone and _comes_out(alone[i]):
+            says = _comes_out(alone[i])
+            clauses.append(says if says not in clauses else "the same")
             kinds.append(Kind.ALTERATION)
         elif len(named) == 1:
             known = known or named[0]

@@ -11,14 +11,17 @@ import re
 from dataclasses import dataclass
 from itertools import combinations, permutations
 
+from .worlds import located
+
 LONGEST = 60  # characters of code in a sentence
 CODE = re.compile("`[^`]*`")
 FEW = 8  # alterations that may be made together, in all places
+MOST_BLOCKS = 4  # of an argument, of which any some may be altered together
 # What a student knows by name: letters of an equation, and words of the statements.
 WORDS = re.compile(
     r"(?:[A-Za-z]{1,2}|d?[A-Za-z]_\w{1,4}|d[a-z]_\w{1,4}|p_cont"
     r"|alive|below|factor|guess|guesses|last|mask|norms?|one_hot|order|rows|scores|sizes|slope|tokens?"
-    r"|windows?|winners)$"
+    r"|windows?|winners|stride|padding|dilation|width)$"
 )
 WHOLE = (ast.Name, ast.Call, ast.Subscript, ast.Attribute, ast.Constant)
 
@@ -30,7 +33,7 @@ DROPPABLE = {
 INSTEAD = {
     "tanh": ("sigmoid",),
     "sigmoid": ("np.tanh",),
-    "log": ("np.log2", "np.log10", "np.log1p"),
+    "log": ("np.log2", "np.log10", "np.log1p", "np.exp"),
     "log1p": ("np.log",),
     "exp": ("np.exp2", "np.expm1"),
     "max": ("min", "mean", "sum"),
@@ -96,6 +99,7 @@ class Alteration:
     says:  a clause, as in "the term `ds * f` is missing"
     rank:  how far-fetched it is; of two that give the same numbers the lower one is told
     group: equal for changes that are one mistake made in several places, or None
+    root:  equal for such changes of the blocks of one argument, of which only some may be affected
     """
 
     edits: tuple
@@ -103,6 +107,7 @@ class Alteration:
     says: str
     rank: int
     group: object = None
+    root: object = None
 
     @contextlib.contextmanager
     def made(self):
@@ -110,6 +115,7 @@ class Alteration:
         before = []
         try:
             for edit in self.edits:
+                located(edit.new)
                 before.append((edit, edit.swap(edit.new)))
             yield
         finally:
@@ -132,7 +138,16 @@ def alterations(tree, shapes, returns=()):
     for one in found:
         if one.group is not None:
             groups.setdefault(one.group, []).append(one)
-    for alike in groups.values():
+    together = list(groups.values())
+    blocks = {}
+    for one in found:
+        if one.root is not None:
+            blocks.setdefault(one.root, []).append(one)
+    for alike in blocks.values():
+        if 1 < len(alike) <= MOST_BLOCKS:
+            sizes = range(2, len(alike) + 1)
+            together += [list(some) for size in sizes for some in combinations(alike, size)]
+    for alike in together:
         if 1 < len(alike) <= FEW and _apart(alike):
             edits = tuple(edit for one in alike for edit in one.edits)
             found.append(Alteration(edits, *_together(alike), alike[0].rank + 1))
@@ -290,6 +305,7 @@ class _Walk:
         self.tree, self.shapes, self.returns = tree, shapes, tuple(returns)
         self.roots = self._roots()
         self.inside_index = self.storing = False
+        self.items = ()
 
     def all(self):
         if isinstance(self.tree, ast.Lambda):
@@ -316,6 +332,10 @@ class _Walk:
         while isinstance(node, (ast.Attribute, ast.Subscript)):
             node = node.value
         return self.roots.get(node.id, node.id) if isinstance(node, ast.Name) else ast.dump(node)
+
+    def _block(self, node):
+        """The argument that a name is a block of, or None."""
+        return self.roots.get(node.id) if isinstance(node, ast.Name) else None
 
     def _result(self, i):
         if i is None:
@@ -391,10 +411,12 @@ class _Walk:
                     (f"0 * {name} + {name}.min()", f"the smallest of `{name}` stands for each"),
                     (f"0 * {name} + {name}[:1]", f"the first of `{name}` stands for each"),
                 ]
-            for code, says in changes:
+            others = list(self.parameter_by_others(name, shape, kind, given))
+            for code, says in changes + others:
                 line = ast.Assign([ast.Name(name, ast.Store())], _parsed(code), lineno=0)
                 edit = Edit(self.tree, "body", None, [line, *self.tree.body])
-                yield Alteration((edit,), "", says, 3 if " stands for each " in says else 2)
+                rank = 4 if (code, says) in others else 3 if " stands for each " in says else 2
+                yield Alteration((edit,), "", says, rank)
         for i, one in enumerate(given):
             for other in given[i + 1 :]:
                 if self.shapes.get(one, 0) == self.shapes.get(other, 1):
@@ -403,6 +425,24 @@ class _Walk:
                     yield Alteration(
                         (edit,), "", f"`{one}` and `{other}` are taken for each other", 2
                     )
+
+    def parameter_by_others(self, name, shape, kind, given):
+        """(code, clause): an argument computed with another one, or read in another order."""
+        if len(shape) == 2 and kind in "iuf":
+            turned = f"{name}.reshape({name}.shape[::-1]).T"
+            yield turned, f"`{name}` is reshaped where it should be transposed"
+        for other in given:
+            its_shape, its_kind, _ = self.shapes.get(other, (None, "", False))
+            if other == name or its_shape is None:
+                continue
+            if kind in "iu" and its_kind == "f" and its_shape[:-1] == shape and its_shape:
+                says = f"the place of the largest number of `{other}` stands for `{name}`"
+                yield f"{other}.argmax(axis=-1)", says
+            if shape == () and kind in "iu" and its_shape == () and its_kind in "iu":
+                yield f"{name} * {other}", f"`{name}` is multiplied by `{other}`"
+            if shape == () and kind == "f" and its_shape:
+                yield f"{name} / len({other})", f"`{name}` is divided by `len({other})`"
+                yield f"{name} * len({other})", f"`{name}` is multiplied by `len({other})`"
 
     def block(self, parent, field, loop):
         """The statements of a body; loop: the innermost loop around it."""
@@ -455,6 +495,8 @@ class _Walk:
 
     def statement(self, parent, field, i, statement, loop):
         where = self.target(statement)
+        if not isinstance(statement, (ast.For, ast.While, ast.If, ast.FunctionDef)):
+            self.items = self._items(statement, loop)
 
         def replaced(new, says, rank, group=None):
             body = getattr(parent, field)
@@ -717,7 +759,33 @@ class _Walk:
             yield Alteration(edits, "", says, 1)
             if self.shapes.get(name, (None, ""))[1] == "f":
                 yield from self.over_steps(parent, field, i, statement, name, keep)
+        yield from self.lines_at_the_ends(parent, field, i, statement, first, last)
         yield from self.block(statement, "body", statement)
+
+    def lines_at_the_ends(self, parent, field, i, statement, first, last):
+        """A line is left out in the first step, or in the last."""
+        body, where = getattr(parent, field), self.loop(statement)
+        lines = [s for s in statement.body if isinstance(s, (ast.Assign, ast.AugAssign))]
+        if len(lines) < 2:
+            return
+        keep = ast.Assign(
+            [ast.Name("_all", ast.Store())], ast.Call(_name("list"), [statement.iter], []), lineno=0
+        )
+        begin = ast.parse("_step = 0").body[0]
+        count = ast.parse("_step += 1").body[0]
+        for line in lines:
+            for code, step in (("_step > 1", first), ("_step < len(_all)", last)):
+                rest = [
+                    ast.If(_parsed(code), [line], []) if one is line else one
+                    for one in statement.body
+                ]
+                edits = (
+                    Edit(parent, field, None, [*body[:i], keep, begin, statement, *body[i + 1 :]]),
+                    Edit(statement, "iter", None, _name("_all")),
+                    Edit(statement, "body", None, [count, *rest]),
+                )
+                says = f"{where} leaves out the line {text(line)} in its {step} step"
+                yield Alteration(edits, "", says, 4)
 
     def over_steps(self, parent, field, i, statement, name, keep):
         """What a step computes is added up, or what stood before the loop enters at each step."""
@@ -751,8 +819,9 @@ class _Walk:
         if not isinstance(node, ast.AST):
             return
 
-        def change(new, says, rank, group=None):
-            return Alteration((Edit(parent, field, index, new),), where, says, rank, group)
+        def change(new, says, rank, group=None, root=None):
+            edit = Edit(parent, field, index, new)
+            return Alteration((edit,), where, says, rank, group, root)
 
         kinds = {
             ast.BinOp: self.operation,
@@ -864,8 +933,9 @@ class _Walk:
     def operation(self, node, change):
         left, right, kind = node.left, node.right, type(node.op)
         if kind is ast.Add:
-            yield change(right, f"the term {text(left)} is missing", 1, ("drop", ast.dump(left)))
-            yield change(left, f"the term {text(right)} is missing", 1, ("drop", ast.dump(right)))
+            for kept, lost in ((right, left), (left, right)):
+                says, root = f"the term {text(lost)} is missing", self._block(lost)
+                yield change(kept, says, 1, ("drop", ast.dump(lost)), root and ("drop", root))
             yield change(
                 _binary(left, ast.Sub, right),
                 f"{text(right)} is subtracted instead of added",
@@ -907,6 +977,11 @@ class _Walk:
                 2,
             )
             yield change(right, f"{text(right)} stands for {text(node)}", 4)
+            if not isinstance(right, ast.Constant):
+                for operation in (ast.Add, ast.Sub):
+                    other = _binary(right, operation, ast.Constant(1))
+                    says = f"it is divided by {text(other)} instead of {text(right)}"
+                    yield change(_binary(left, kind, other), says, 3)
             for name in self._numbers():
                 if ast.unparse(right) != name:
                     new = _binary(left, kind, _name(name))
@@ -921,6 +996,7 @@ class _Walk:
                     _binary(left, ast.FloorDiv, right),
                     f"{text(node)} is cut off to whole numbers",
                     3,
+                    "//",
                 )
         elif kind is ast.MatMult:
             yield from self.matrix_product(node, change)
@@ -956,6 +1032,43 @@ class _Walk:
                 )
         elif kind is ast.Mod:
             yield change(left, f"the remainder for {text(right)} is not taken", 2)
+
+    def _shape(self, node):
+        """The shape of a variable or of an item of one, or None where it is not known."""
+        if isinstance(node, ast.Name):
+            shape, kind, _ = self.shapes.get(node.id, (None, "", False))
+            return shape if kind == "f" else None
+        whole = self._shape(node.value) if isinstance(node, ast.Subscript) else None
+        places = node.slice.elts if isinstance(getattr(node, "slice", 0), ast.Tuple) else [0]
+        plain = not any(isinstance(n, (ast.Slice, ast.List)) for n in ast.walk(node))
+        return whole[len(places) :] if whole is not None and plain else None
+
+    def _items(self, statement, loop):
+        """Items such as `h[t]` that a line could take for another operand, {code: node}.
+
+        Those of the line itself, and those of the arguments at the place of the innermost loop.
+        """
+        found = {}
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+                found[ast.unparse(node)] = node
+        if isinstance(loop, ast.For) and isinstance(loop.target, ast.Name):
+            t = loop.target.id
+            for node in ast.walk(loop):
+                if not isinstance(node, ast.Subscript) or not isinstance(node.value, ast.Name):
+                    continue
+                if isinstance(node.slice, ast.Name) and node.slice.id == t:
+                    for code in (f"{node.value.id}[{t}]", f"{node.value.id}[{t} + 1]"):
+                        found.setdefault(code, _parsed(code))
+        return {code: node for code, node in found.items() if self._shape(node)}
+
+    def instead_of_operand(self, node, change):
+        """Another item stands for a variable or an item of the same shape."""
+        shape, code = self._shape(node), ast.unparse(node)
+        for other, item in self.items.items() if shape and not self.inside_index else ():
+            same_source = isinstance(node, ast.Subscript) and self._root(node) == self._root(item)
+            if other != code and not same_source and self._shape(item) == shape:
+                yield change(item, f"`{other}` stands for `{code}`", 3, ("item", code, other))
 
     def _numbers(self):
         """The names of single whole numbers, such as dimensions."""
@@ -1201,6 +1314,11 @@ class _Walk:
                 yield change(rest, f"{text(rest)} stands for {text(node)}", 2)
             twice = ast.Call(node.func, [node], [])
             yield change(twice, f"`{function}` is applied twice", 3)
+        if function == "split" and not method and len(node.args) == 2 and not node.keywords:
+            several = ast.unparse(node.args[1])
+            code = f"[{ast.unparse(argument)}[_i::{several}] for _i in range({several})]"
+            says = f"each block is every item number {text(several)}, not items in a row"
+            yield change(_parsed(code), says, 3)
         if function == "norm" and not method:
             yield from self.norm(node, argument, change)
         if function in ("max", "min", "maximum", "minimum") and len(node.args) == 2 and not method:
@@ -1253,6 +1371,12 @@ class _Walk:
                 ):
                     inner.args[0] = argument
             yield change(largest, "the largest eigenvalue stands for the largest singular value", 1)
+            squared = _binary(node, ast.Pow, ast.Constant(2))
+            says = "the square of the largest singular value stands for it: a root is missing"
+            yield change(squared, says, 2)
+            largest = ast.Call(_parsed("np.max"), [ast.Call(_parsed("np.abs"), [argument], [])], [])
+            says = "the largest entry, without its sign, stands for the largest singular value"
+            yield change(largest, says, 2)
         else:
             squared = _binary(node, ast.Pow, ast.Constant(2))
             yield change(squared, "the square of the norm stands for the norm", 1, "norm²")
@@ -1334,6 +1458,13 @@ class _Walk:
         if isinstance(node.ctx, ast.Store):
             return
         index = node.slice
+        yield from self.instead_of_operand(node, change)
+        shape, kind, _ = self.shapes.get(getattr(node.value, "id", None), (None, "", False))
+        if shape is not None and len(shape) == 1 and kind in "iu":
+            yield from self.longest(node, change)
+        if isinstance(index, ast.Tuple) and self._adds_an_axis(index):
+            says = f"{text(node.value)} stands for {text(node)}: an axis is missing"
+            yield change(node.value, says, 3, "None axis")
 
         def at(new):
             return ast.Subscript(node.value, new, ast.Load())
@@ -1376,6 +1507,24 @@ class _Walk:
         if not turned:
             yield change(node.value, f"all of {text(node.value)} stands for {text(node)}", 4)
 
+    def _adds_an_axis(self, index):
+        """Whether an index such as `[:, None]` does nothing else."""
+        new = [_is(item, None) for item in index.elts]
+        return any(new) and all(
+            is_new or isinstance(item, ast.Slice)
+            for is_new, item in zip(new, index.elts, strict=True)
+        )
+
+    def longest(self, node, change):
+        """The number of all steps, or the largest of all lengths, stands for one of them."""
+        given = [argument.arg for argument in self.tree.args.args]
+        for name in given:
+            shape, kind, _ = self.shapes.get(name, ((), "", False))
+            code = f"{name}.max()" if len(shape) == 1 and kind in "iu" else ""
+            code = f"len({name})" if len(shape) > 1 and kind == "f" and name == given[0] else code
+            if code:
+                yield change(_parsed(code), f"`{code}` stands for {text(node)}", 3)
+
     def exchanged_names(self, node, change):
         """Two numbers of an index taken for each other, as in `x[j * stride + l]`."""
         if any(isinstance(inner, ast.Slice) for inner in ast.walk(node.slice)):
@@ -1410,6 +1559,9 @@ class _Walk:
         elif isinstance(index, ast.BinOp) and isinstance(index.op, (ast.Add, ast.Sub)):
             opposite = ast.Sub if isinstance(index.op, ast.Add) else ast.Add
             new.append(_binary(index.left, opposite, index.right))
+        if moved and isinstance(index.op, ast.Sub) and _is(index.right, 1):
+            before = _binary(index.left, ast.Sub, ast.Constant(2))
+            new.append(ast.Call(_name("max"), [before, ast.Constant(0)], []))
         return [*new, ast.Constant(0), ast.Constant(-1)]
 
     def slice(self, node, change):
@@ -1524,6 +1676,9 @@ class _Walk:
         shape, kind, inside = self.shapes.get(node.id, (None, "", False))
         if shape is None:
             return
+        yield from self.instead_of_operand(node, change)
+        if shape == () and kind in "iu" and not self.is_given(node.id):
+            yield from self.longest(node, change)
         if inside and shape:
             new = _binary(ast.Constant(1), ast.Sub, node)
             yield change(new, f"`1 - {node.id}` stands for `{node.id}`", 2, ("1-", node.id))

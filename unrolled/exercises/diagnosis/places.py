@@ -6,6 +6,7 @@ from ..comparing import differs
 from .answers import facts, listed
 
 NEARLY = 1e-4  # relative error of what is more likely rounded or approximated than wrong
+TINY = 1e-6  # an argument so small that a rule for the other sign gives the same
 FLOAT32 = 3e-6  # relative error of what float32 leaves
 DERIVATIVES = ("gradient", "backward", "derivative")
 
@@ -60,7 +61,7 @@ def by_case(exercise, cases, agreed):
     tables = [facts(case, exercise.shapes) for case in cases]
     if right == 1 or right == len(agreed):
         return f"{count}."
-    fits = []
+    fits, wrong_fits = [], []
     for name in tables[0]:
         if not all(name in table for table in tables):
             continue
@@ -68,9 +69,13 @@ def by_case(exercise, cases, agreed):
         outside = {table[name] for table, ok in zip(tables, agreed, strict=True) if not ok}
         if len(inside) == 1 and not inside & outside and inside <= {0.0, 1.0}:
             fits.append(f"{name} = {inside.pop():g}")
-    if not fits:
-        return f"{count}."
-    return f"{count}: those with {listed(fits)}, and no other."
+        elif len(outside) == 1 and not inside & outside and outside <= {0.0, 1.0}:
+            wrong_fits.append(f"{name} = {outside.pop():g}")
+    if fits:
+        return f"{count}: those with {listed(fits)}, and no other."
+    if wrong_fits and len(agreed) - right > 1:
+        return f"{count}: all but those with {listed(wrong_fits)}."
+    return f"{count}."
 
 
 def by_place(part):
@@ -84,7 +89,59 @@ def by_place(part):
             masks.append((wrong, one))
     if not masks:
         return ""
-    return _padding(part) or _along_axes(part, masks) or _entries(part, masks)
+    return (
+        _padding(part)
+        or _by_argument(part)
+        or _along_axes(part, masks)
+        or _by_expected(part)
+        or _entries(part, masks)
+    )
+
+
+def _all_numbers(part, values):
+    """The numbers of all cases in a row: those of `values`, of the answer and of the right one."""
+    rows = (values, part.got, part.right)
+    return [np.concatenate([np.ravel(one).astype("float64") for one in row]) for row in rows]
+
+
+def _by_argument(part):
+    """Whether it is wrong exactly where an argument of the same shape is negative, 0 or small."""
+    for name in part.cases[0]:
+        values = [np.asarray(case[name]) for case in part.cases]
+        pairs = zip(values, part.right, strict=True)
+        if any(a.ndim == 0 or a.shape != r.shape or a.dtype.kind not in "fiu" for a, r in pairs):
+            continue
+        a, got, right = _all_numbers(part, values)
+        wrong = differs(got, right, part.tolerance)
+        if min(wrong.sum(), (~wrong).sum()) < 3 or not np.isfinite(got[wrong]).any():
+            continue
+        tiny = (a != 0) & (np.abs(a) < TINY)  # there, a wrong rule may do no harm
+        for holds, word in ((a < 0, "negative"), (a > 0, "positive"), (a == 0, "0")):
+            if ((wrong == holds) | tiny).all():
+                return f"it is wrong exactly where `{name}` is {word}"
+        if a[wrong].max() < a[~wrong].min():
+            return f"it is right down to `{name}` = {a[~wrong].min():.4g}, and wrong below"
+        if a[wrong].min() > a[~wrong].max():
+            return f"it is right up to `{name}` = {a[~wrong].max():.4g}, and wrong above"
+    return ""
+
+
+def _by_expected(part):
+    """Whether it is wrong exactly where one number is expected, or a large one."""
+    _, got, right = _all_numbers(part, part.right)
+    wrong = differs(got, right, part.tolerance)
+    if wrong.sum() < 2 or len(set(right[~wrong].tolist())) < 3:
+        return ""
+    expected, came = set(right[wrong].tolist()), set(got[wrong].tolist())
+    if len(expected) == 1 and not expected & set(right[~wrong].tolist()):
+        says = f"it is wrong exactly where {expected.pop():.4g} is expected"
+        return f"{says}: there it is {came.pop():.4g}" if len(came) == 1 else says
+    if right[wrong].min() > right[~wrong].max() and len(came) == 1:
+        return (
+            f"it is right where up to {right[~wrong].max():.4g} is expected, and wrong where "
+            f"{right[wrong].min():.4g} or more is: is there a limit?"
+        )
+    return ""
 
 
 def _along_axes(part, masks):
@@ -119,7 +176,8 @@ def _along_axes(part, masks):
             ("only the first item {} and the last are wrong", lambda n: [0, n - 1]),
             ("only the first item {} and the last are right", lambda n: list(range(1, n - 1))),
         ):
-            if all(_true(line) == sorted(set(chosen(len(line)))) for line in long):
+            telling = sum(0 < len(chosen(len(line))) < len(line) for line in long)
+            if telling > 1 and all(_true(line) == chosen(len(line)) for line in long):
                 return text.format(where).replace("  ", " ")
     return ""
 

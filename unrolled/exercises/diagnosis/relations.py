@@ -9,6 +9,7 @@ import numpy as np
 
 from unrolled.unfolding import sigmoid
 
+from ..comparing import differs
 from .answers import evidence, facts, listed, same
 
 FEWEST = 3  # different wrong numbers that have to be explained
@@ -16,7 +17,9 @@ FEWEST = 3  # different wrong numbers that have to be explained
 
 def relation(part, others=()):
     """The first relation that holds of the part in all cases, or ""; others: the other Parts."""
-    if not part.comparable or evidence(part.got, part.right, part.tolerance) < 1:
+    if not part.comparable:
+        return _joined(part)
+    if evidence(part.got, part.right, part.tolerance) < 1:
         return ""
     with np.errstate(all="ignore"):
         clause = next((says for says, f in _relations(part, others) if _holds(part, f)), "")
@@ -30,7 +33,42 @@ def loose_relation(part, others=()):
     with np.errstate(all="ignore"):
         tried = _loose(part, part.right[-1].ndim)
         clause = next((says for says, f in tried if _holds(part, f)), "")
-        return clause or _offset(part, others)
+        return clause or _offset(part, others) or _moved(part)
+
+
+def partial_relation(part, others=()):
+    """What holds wherever the part is wrong, though not where it is right, or ""."""
+    if not part.comparable or part.right[0].dtype.kind not in "fiu":
+        return ""
+    pairs = list(zip(part.got, part.right, strict=True))
+    if any(one.shape != other.shape for one, other in pairs):
+        return ""
+    got = np.concatenate([one.ravel().astype("float64") for one, _ in pairs])
+    right = np.concatenate([other.ravel().astype("float64") for _, other in pairs])
+    wrong = differs(got, right, part.tolerance)
+    if wrong.all() or len(set(right[wrong].tolist())) < FEWEST:
+        return ""
+    which = "where it is wrong" if part.right[-1].ndim else "in the cases that are wrong"
+    vague = which
+    for sign, word in ((1, "positive"), (-1, "negative")):
+        if (wrong == (sign * right > 0)).all():
+            which = f"where the expected number is {word}"
+    with np.errstate(all="ignore"):
+        for says, value in (
+            ("it has the wrong sign", -right),
+            ("it is 1 too small", right - 1),
+            ("it is 1 too large", right + 1),
+            ("it is 0", 0 * right if which != vague else right),
+            ("it is 1 minus the expected number", 1 - right),
+            ("it is 1 divided by the expected number", 1 / right),
+            ("it is twice the expected number", 2 * right),
+            ("it is half the expected number", right / 2),
+        ):
+            apart = differs(value, right, part.tolerance)
+            idle = (apart & ~wrong).sum()  # what is right although the relation would change it
+            if not differs(value[wrong], got[wrong], part.tolerance).any() and idle:
+                return f"{which}, {says}; all else is right"
+    return ""
 
 
 def exchanged(parts):
@@ -88,6 +126,10 @@ def _relations(part, others):
     if all(same(one, 0 * one, 0) for one in part.got):
         word = "every number is 0" if ndim else "it is 0"
         yield f"{word}: is the result filled, and is that what you return?", lambda r, c: 0 * r
+    counts = part.right[0].dtype.kind in "iu" and len({n for r in part.right for n in r.flat}) > 2
+    if counts:
+        says = "it says whether the expected number is other than 0, not which number it is"
+        yield says, lambda r, c: r != 0
     yield "every number has the wrong sign" if ndim else "it has the wrong sign", lambda r, c: -r
     for other in others:
         if other is not part and other.right[0].ndim == ndim:
@@ -99,6 +141,26 @@ def _relations(part, others):
         yield from _orders(part, ndim)
         yield from _ends(part, ndim)
     yield from _reduced(part)
+    yield from _begun(part)
+
+
+def _begun(part):
+    """As many items as asked for from the beginning or the end of an argument."""
+    for name in part.cases[0]:
+        if not np.ndim(part.cases[-1][name]) == part.right[-1].ndim > 0:
+            continue
+        for axis in range(part.right[-1].ndim):
+            where = part.along(axis) if part.right[-1].ndim > 1 else ""
+            for word, i in (("first", 0), ("last", 1)):
+                yield (
+                    f"these are the {word} items of `{name}` {where}".rstrip(),
+                    lambda r, c, n=name, a=axis, i=i: _cut(c[n], r.shape[a], a, i),
+                )
+
+
+def _cut(values, size, axis, at_end):
+    places = np.arange(size) + at_end * (values.shape[axis] - size)
+    return np.take(values, places, axis)
 
 
 def _of(part, other):
@@ -152,6 +214,10 @@ def _elementwise(part):
         lambda r, c: np.exp(r),
     )
     yield "it is the logarithm of the expected number", lambda r, c: np.log(r)
+    yield (
+        "it is log(1 - p) where log(p) is expected: the logarithm of the opposite case",
+        lambda r, c: np.log1p(-np.exp(r)),
+    )
     yield "it is minus the logarithm of the expected number", lambda r, c: -np.log(r)
     yield "it is 2 to the expected number", lambda r, c: 2.0**r
     yield "it is the logarithm to base 2 of the expected number", lambda r, c: np.log2(r)
@@ -333,6 +399,11 @@ def _shifts(part, ndim):
             ),
         ):
             yield text.format(where), lambda r, c, p=pieces, a=axis: np.concatenate(p(r), a)
+        for text, f in (("largest", np.max), ("smallest", np.min)):
+            yield (
+                f"every item{where} is the {text} of those asked for",
+                lambda r, c, f=f, a=axis: np.broadcast_to(f(r, axis=a, keepdims=True), r.shape),
+            )
         for text, chosen in (
             ("every item{} is the last one: was one array appended again and again?", last),
             ("every item{} is the first one: is the state carried on?", first),
@@ -346,6 +417,77 @@ def _shifts(part, ndim):
 def _loose(part, ndim):
     yield from _shifts(part, ndim)
     yield from _along(part, ndim)
+    yield from _times_argument(part)
+
+
+def _times_argument(part):
+    """A factor that changes from number to number: an argument of the same shape or for an axis."""
+    if part.right[0].dtype.kind != "f":
+        return
+    for name in part.cases[0]:
+        letters = part.shapes.get(name, "").split()
+        for axis, letter in enumerate(part.axes):
+            if letters == [letter]:
+                yield from _times(name, axis)
+        if np.ndim(part.cases[-1][name]) == part.right[-1].ndim > 0:
+            yield from _times(name, None)
+
+
+def _times(name, axis):
+    def spread(r, c):
+        a = np.asarray(c[name])
+        if axis is None:
+            return a if a.shape == r.shape else None
+        return np.expand_dims(a, [i for i in range(r.ndim) if i != axis])
+
+    for says, f in (
+        (f"times `{name}`", lambda r, a: r * a),
+        (f"divided by `{name}`", lambda r, a: r / a),
+        (f"times `1 - {name}`", lambda r, a: r * (1 - a)),
+        (f"divided by `1 - {name}`", lambda r, a: r / (1 - a)),
+        (f"times the slope `1 - {name}**2`", lambda r, a: r * (1 - a**2)),
+        (f"times the slope `{name} * (1 - {name})`", lambda r, a: r * a * (1 - a)),
+    ):
+
+        def transform(r, c, f=f):
+            a = spread(r, c)
+            return None if a is None else f(r, a)
+
+        yield f"every number is the expected one {says}", transform
+
+
+def _moved(part):
+    """The right numbers or the right items in another order, which is not said."""
+    pairs = list(zip(part.got, part.right, strict=True))
+    if any(one.shape != other.shape or not other.ndim for one, other in pairs):
+        return ""
+    for axis in range(part.right[-1].ndim):
+        if all(same(_sorted(a, axis), _sorted(b, axis), part.tolerance) for a, b in pairs):
+            if part.right[-1].ndim == 1:
+                return "the numbers are right, but stand in another order"
+            return f"the items {part.along(axis)} are right, but stand in another order"
+    return ""
+
+
+def _sorted(values, axis):
+    """The items along an axis, as rows, in an order of their own."""
+    rows = np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1).astype("float64")
+    return rows[np.lexsort(np.round(rows, 9).T[::-1])] if rows.size else rows
+
+
+def _joined(part):
+    """Several arrays where one is asked for, which they would be if they were put together."""
+    if not all(type(one) is tuple and one for one in part.got):
+        return ""
+    if not all(type(piece) is np.ndarray for one in part.got for piece in one):
+        return ""
+    try:
+        joined = [np.concatenate(one) for one in part.got]
+    except ValueError:
+        return ""
+    if not _equal(joined, part.right, part.tolerance):
+        return ""
+    return "joined by `np.concatenate`, your result would be right: one array is asked for"
 
 
 def _along(part, ndim):
@@ -427,10 +569,22 @@ def _reduced(part):
         "the numbers are right, and only their shape is not",
         lambda r, c: r.reshape(by_case[id(c)]),
     )
+    values = {id(c): one for c, one in zip(part.cases, part.got, strict=True)}
+    yield (
+        "the numbers are right, but zeros stand between them: leave out what is not asked for",
+        lambda r, c: (
+            values[id(c)] if _same_but_for_zeros(values[id(c)], r, part.tolerance) else None
+        ),
+    )
     yield (
         "the numbers are right, but they stand there several times: something was broadcast",
         lambda r, c: np.broadcast_to(r, by_case[id(c)]) if r.size else None,
     )
+
+
+def _same_but_for_zeros(one, other, tolerance):
+    kept = one[one != 0]
+    return one.ndim == other.ndim and same(kept, other.ravel(), tolerance)
 
 
 def _unreduced(part):
@@ -556,11 +710,13 @@ def _offset(part, others):
 def _added_array(part, gaps, others):
     if part.right[-1].ndim == 0:
         return ""
-    sources = [(f"`{name}`", [case[name] for case in part.cases]) for name in part.cases[0]]
-    sources += [(f"`{other.name}`", other.right) for other in others if other is not part]
+    sources = [(name, [case[name] for case in part.cases]) for name in part.cases[0]]
+    sources += [(other.name, other.right) for other in others if other is not part]
     for name, values in sources:
         for word, f in (
             ("", np.asarray),
+            ("[0]", lambda v: np.asarray(v)[0]),
+            ("[-1]", lambda v: np.asarray(v)[-1]),
             (", transposed", np.transpose),
             (", summed over its first axis", lambda v: np.sum(v, axis=0)),
         ):
@@ -573,5 +729,6 @@ def _added_array(part, gaps, others):
             for sign, verb in ((1, "was added to it"), (-1, "was taken away from it")):
                 pairs = zip(gaps, arrays, strict=True)
                 if all(same(gap, sign * 1.0 * a, part.tolerance) for gap, a in pairs):
-                    return f"{name}{word} {verb}: the rest is right"
+                    item = f"`{name}{word}`" if word.startswith("[") else f"`{name}`{word}"
+                    return f"{item} {verb}: the rest is right"
     return ""

@@ -4,6 +4,8 @@ Variants are made when an answer is wrong, not before; those of one exercise and
 that a class of students, or one student's second try, costs no more than the first.
 """
 
+import contextlib
+import gc
 from collections import OrderedDict
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -83,11 +85,24 @@ def table(exercise, cases, right):
             digest.update(np.asarray(array).tobytes())
     key = digest.digest()
     if key not in _tables:
-        _tables[key] = _made(exercise, tuple(deepcopy(cases)), tuple(right))
+        with _uncollected():
+            _tables[key] = _made(exercise, tuple(deepcopy(cases)), tuple(right))
         while len(_tables) > KEPT:
             _tables.popitem(last=False)
     _tables.move_to_end(key)
     return _tables[key]
+
+
+@contextlib.contextmanager
+def _uncollected():
+    """No search for cycles meanwhile: many nodes are made, and none is in a cycle."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def programs(exercise):
@@ -119,6 +134,7 @@ def _made(exercise, cases, right):
             if value is None or not all(map(_near, value, expected)):
                 break
         else:
+            world.bound()
             found.worlds.append(world)
             _add_variants(found, world, exercise)
     return found
@@ -161,11 +177,14 @@ class Match:
 
 
 def matches(exercise, cases, parts, right):
-    """The best Match of the answer's Parts with variants, or None."""
+    """The best Match of the answer's Parts with variants, and the best of each wrong one by itself.
+
+    Returns (None, {}) where there is none; else (Match or None, {number of the Part: Match}).
+    """
     known = table(exercise, cases, right)
     wrong = [i for i, part in enumerate(parts) if any(part.wrong)]
     if not known.variants or not wrong or not all(part.comparable for part in parts):
-        return None
+        return None, {}
     whole, partial = [], {i: [] for i in wrong}
     probe = known.probe
     for world, variant in known.variants:
@@ -185,13 +204,14 @@ def matches(exercise, cases, parts, right):
                 partial[i].append((len(agrees), world, variant))
     failing = sum(map(any, zip(*(part.wrong for part in parts), strict=True)))
     if whole and _enough(parts, wrong):
-        return Match(_told(known, whole), frozenset(range(len(parts))), failing)
+        return Match(_told(known, whole), frozenset(range(len(parts))), failing), {}
+    alone = {}
     for i in wrong:
         if partial[i] and _enough(parts, [i]):
             most = max(count for count, *_ in partial[i])
             best = [(world, one) for count, world, one in partial[i] if count == most]
-            return Match(_told(known, best), frozenset([i]), failing)
-    return None
+            alone[i] = Match(_told(known, best), frozenset([i]), failing)
+    return None, alone
 
 
 def _verified(known, world, variant, parts, agrees):

@@ -21,7 +21,7 @@ from unrolled.unfolding import sigmoid
 from ..plain import NotPlain, plain
 
 PACKAGE = __name__.partition(".")[0]
-ROUNDS = 20_000  # of all `while` loops of one call together
+ROUNDS = 20_000  # of all `while` loops of one call together, until it is known what is enough
 TABLES = dict, list, set, np.ndarray
 NOTE, ROUND = "_note_of_the_world", "_round_of_the_world"
 
@@ -38,7 +38,7 @@ class World:
 
     def __init__(self, program, alter_all=False):
         self._copies, self._made, self._globals, self.functions = {}, set(), {}, []
-        self._rounds, self._notes = 0, {}
+        self._rounds, self._most, self._allowed, self._notes = 0, 0, ROUNDS, {}
         self._home = program.__module__
         self._alter_all = alter_all
         self.entry = self._copy(program)
@@ -53,6 +53,12 @@ class World:
                 return plain(self.entry(*given))
         except (NotPlain, Exception):  # an altered program may fail in any way
             return None
+        finally:
+            self._most = max(self._most, self._rounds)
+
+    def bound(self):
+        """From now on, allow a call few more rounds of its loops than any has needed so far."""
+        self._allowed = min(ROUNDS, 500 + 2 * self._most)
 
     def shapes(self, arguments):
         """{function: {local name: (shape, kind of dtype, whether it lies within 0 and 1)}}."""
@@ -127,7 +133,7 @@ class World:
 
     def _round(self):
         self._rounds += 1
-        if self._rounds > ROUNDS:
+        if self._rounds > self._allowed:
             raise Endless
         return True
 
@@ -146,6 +152,7 @@ class Member:
         for node in ast.walk(tree):
             if isinstance(node, ast.While):
                 node.test = ast.BoolOp(ast.And(), [_call(ROUND), node.test])
+        ast.fix_missing_locations(tree)
         self._plain = function.__code__
         self.function.__code__ = self.compiled() or self._plain
         self._plain = self.function.__code__
@@ -189,7 +196,8 @@ class Member:
         outer = ast.FunctionDef(name="outer", args=arguments, body=body, decorator_list=[])
         for node in (outer, body[0]):
             node.type_params = []  # asked for from Python 3.12 on
-        module = ast.fix_missing_locations(ast.Module([outer], []))
+        module = ast.Module([outer], [])
+        located(module)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # as of a number that is called
@@ -227,6 +235,23 @@ class Member:
         finally:
             for node, field, body in before:
                 setattr(node, field, body)
+
+
+def located(node):
+    """Give a place to nodes that have none; what lies within a node that has one has its own.
+
+    Like `ast.fix_missing_locations`, which would go through the whole tree each time.
+    """
+    if isinstance(node, list):
+        for one in node:
+            located(one)
+    elif isinstance(node, ast.AST):
+        if "lineno" in node._attributes:
+            if "col_offset" in node.__dict__:
+                return
+            node.lineno, node.col_offset = 1, 0
+        for field in node._fields:
+            located(getattr(node, field, None))
 
 
 def _call(name):

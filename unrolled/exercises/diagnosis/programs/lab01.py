@@ -46,9 +46,8 @@ def causal_conv(x, m, dilation):
     c = np.zeros(T)
     for t in range(T):
         for j in range(n):
-            s = t - (n - 1 - j) * dilation
-            if s >= 0:
-                c[t] += m[j] * x[s]
+            if t - (n - 1 - j) * dilation >= 0:
+                c[t] += m[j] * x[t - (n - 1 - j) * dilation]
     return c
 
 

@@ -82,6 +82,16 @@ def last_states_by_index(x, lengths, h_0, W_i, W_h, b):
     return h[lengths, np.arange(B)]
 
 
+def last_states_by_sequence(x, lengths, h_0, W_i, W_h, b):
+    last = np.zeros((x.shape[1], len(h_0)))
+    for n in range(len(lengths)):
+        h = h_0
+        for t in range(lengths[n]):
+            h = np.tanh(W_i @ x[t, n] + W_h @ h + b)
+        last[n] = h
+    return last
+
+
 def reach(kind, x):
     before, back, ahead = black_box(kind, x), 0, 0
     for s in range(len(x)):
@@ -120,7 +130,7 @@ PROGRAMS = {
     "dream": (dream,),
     "filter_network": (filter_network, filter_network_by_equation),
     "unfold_linear": (unfold_linear, unfold_linear_by_powers),
-    "last_states": (last_states, last_states_by_index),
+    "last_states": (last_states, last_states_by_index, last_states_by_sequence),
     "reach": (reach,),
     "count_modulo": (count_modulo, count_modulo_by_number),
 }

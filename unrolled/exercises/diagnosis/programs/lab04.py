@@ -127,11 +127,22 @@ def kneser_ney_at_once(tokens, V, d):
     return np.where(c_v > 0, P, p_cont)
 
 
+def kneser_ney_by_rows(tokens, V, d):
+    c = np.zeros((V, V))
+    for i in range(1, len(tokens)):
+        c[tokens[i - 1], tokens[i]] += 1
+    m, n, c_v = (c > 0).sum(axis=0), (c > 0).sum(axis=1), c.sum(axis=1)
+    p_cont = m / m.sum()
+    P = (np.maximum(c - d, 0) + d * n[:, None] * p_cont) / np.maximum(c_v, 1)[:, None]
+    P[c_v == 0] = p_cont
+    return P
+
+
 PROGRAMS = {
     "score_gradient": (score_gradient,),
     "inputs_and_targets": (inputs_and_targets,),
     "sentence_log_prob": (sentence_log_prob, sentence_log_prob_by_softmax),
     "corpus_scores": (corpus_scores, corpus_scores_by_sentence),
     "draw_batch": (draw_batch, draw_batch_unmasked),
-    "kneser_ney": (kneser_ney, kneser_ney_at_once),
+    "kneser_ney": (kneser_ney, kneser_ney_at_once, kneser_ney_by_rows),
 }

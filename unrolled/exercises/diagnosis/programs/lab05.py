@@ -66,6 +66,14 @@ def tied_gradient_read_first(tokens, dx, dz, h):
     return dX
 
 
+def tied_gradient_in_two_parts(tokens, dx, dz, h):
+    V = dz.shape[2]
+    dX_out = dz.reshape(-1, V).T @ h.reshape(-1, h.shape[2])
+    dX_in = np.zeros_like(dX_out)
+    np.add.at(dX_in, tokens, dx)
+    return dX_out + dX_in
+
+
 def base_gradient(x, h_0, W_i, W_h, b, dh_T):
     h = [np.tile(h_0, (x.shape[1], 1))]
     for t in range(len(x)):
@@ -128,7 +136,12 @@ def online_gradient(x, v, w, W_i):
 PROGRAMS = {
     "output_gradient": (output_gradient, output_gradient_by_step),
     "gradient_by_start": (gradient_by_start, gradient_by_paths),
-    "tied_gradient": (tied_gradient, tied_gradient_at_once, tied_gradient_read_first),
+    "tied_gradient": (
+        tied_gradient,
+        tied_gradient_at_once,
+        tied_gradient_read_first,
+        tied_gradient_in_two_parts,
+    ),
     "base_gradient": (base_gradient,),
     "leaky_gradient": (leaky_gradient,),
     "truncated_gradient": (truncated_gradient,),

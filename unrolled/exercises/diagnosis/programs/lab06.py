@@ -59,6 +59,14 @@ def orthogonal_gates(A, gates, gain):
     return np.concatenate(blocks)
 
 
+def orthogonal_gates_of_blocks(A, gates, gain):
+    blocks = []
+    for block in np.split(A, gates):
+        Q, R = np.linalg.qr(block)
+        blocks.append(Q * np.sign(np.diag(R)))
+    return gain * np.concatenate(blocks)
+
+
 def joint_norm_of_norms(dW_h, dW_i, db, dW_o):
     norms = [np.linalg.norm(g) for g in (dW_h, dW_i, db, dW_o)]
     return float(np.sqrt(np.sum(np.square(norms))))
@@ -99,5 +107,5 @@ PROGRAMS = {
     "backward_norms": (backward_norms,),
     "vanishing_lag": (vanishing_lag, vanishing_lag_by_search),
     "counterexample": (counterexample, counterexample_by_number),
-    "orthogonal_gates": (orthogonal_gates,),
+    "orthogonal_gates": (orthogonal_gates, orthogonal_gates_of_blocks),
 }

@@ -60,12 +60,12 @@ def torch_count(D, H, layers, directions):
 def from_archive(K, R, c):
     K_z, K_r, K_n = np.split(K.T, 3)
     R_z, R_r, R_n = np.split(R.T, 3)
-    outer_z, outer_r, outer_n = np.split(c[0], 3)
-    inner_z, inner_r, inner_n = np.split(c[1], 3)
+    c_0z, c_0r, c_0n = np.split(c[0], 3)
+    c_1z, c_1r, c_1n = np.split(c[1], 3)
     W_i = np.concatenate([K_r, -K_z, K_n])
     W_h = np.concatenate([R_r, -R_z, R_n])
-    b = np.concatenate([outer_r + inner_r, -(outer_z + inner_z), outer_n])
-    return W_i, W_h, b, inner_n
+    b = np.concatenate([c_0r + c_1r, -(c_0z + c_1z), c_0n])
+    return W_i, W_h, b, c_1n
 
 
 def latch(D, value, mark):

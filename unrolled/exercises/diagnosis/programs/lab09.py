@@ -57,10 +57,10 @@ def pack(x, lengths):
 def largest_units(budget, gates, V, D, layers):
     def size(H):
         total = V * D
-        width = D
+        inputs = D
         for _ in range(layers):
-            total += gates * (H * width + H * H + H)
-            width = H
+            total += gates * (H * inputs + H * H + H)
+            inputs = H
         return total + V * H + V
 
     H = 0
