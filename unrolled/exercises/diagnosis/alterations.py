@@ -16,6 +16,11 @@ from .worlds import located
 LONGEST = 60  # characters of code in a sentence
 CODE = re.compile("`[^`]*`")
 FEW = 8  # alterations that may be made together, in all places
+PAIR = 10  # the rank of two changes made together: told where no single change gives the same
+COMMON = (
+    *("counts as 1", "counts as 0 (is it used?)", "its beginning", "is transposed"),
+    *("is taken one too small", "is taken one too large"),
+)
 MOST_BLOCKS = 4  # of an argument, of which any some may be altered together
 # What a student knows by name: letters of an equation, and words of the statements.
 WORDS = re.compile(
@@ -53,6 +58,8 @@ INSTEAD = {
     "norm": (),
     "sqrt": ("np.square",),
 }
+LAST = "sigmoid", "np.tanh", "np.exp", "np.log"  # tried of each variable, as what is returned
+FEW_NAMES = 8
 MODES = {
     "valid": ("same", "full"),
     "constant": ("edge", "wrap", "reflect"),
@@ -100,6 +107,7 @@ class Alteration:
     rank:  how far-fetched it is; of two that give the same numbers the lower one is told
     group: equal for changes that are one mistake made in several places, or None
     root:  equal for such changes of the blocks of one argument, of which only some may be affected
+    argument: the argument that counts as something else, where that is what is changed
     """
 
     edits: tuple
@@ -108,6 +116,7 @@ class Alteration:
     rank: int
     group: object = None
     root: object = None
+    argument: str = ""
 
     @contextlib.contextmanager
     def made(self):
@@ -151,7 +160,18 @@ def alterations(tree, shapes, returns=()):
         if 1 < len(alike) <= FEW and _apart(alike):
             edits = tuple(edit for one in alike for edit in one.edits)
             found.append(Alteration(edits, *_together(alike), alike[0].rank + 1))
+    found += _pairs(tree, found)
     return sorted(found, key=lambda one: one.rank)
+
+
+def _pairs(tree, found):
+    """Two arguments that count as something else, each in one of the commonest ways."""
+    alone = [one for one in found if one.argument and one.says.endswith(COMMON)]
+    for one, other in combinations(alone, 2):
+        if one.argument != other.argument:
+            lines = [edit.new[0] for edit in (*one.edits, *other.edits)]
+            edit = Edit(tree, "body", None, [*lines, *tree.body])
+            yield Alteration((edit,), "", f"{one.says}, and {other.says}", PAIR)
 
 
 def _together(alike):
@@ -416,7 +436,7 @@ class _Walk:
                 line = ast.Assign([ast.Name(name, ast.Store())], _parsed(code), lineno=0)
                 edit = Edit(self.tree, "body", None, [line, *self.tree.body])
                 rank = 4 if (code, says) in others else 3 if " stands for each " in says else 2
-                yield Alteration((edit,), "", says, rank)
+                yield Alteration((edit,), "", says, rank, argument=name)
         for i, one in enumerate(given):
             for other in given[i + 1 :]:
                 if self.shapes.get(one, 0) == self.shapes.get(other, 1):
@@ -695,6 +715,10 @@ class _Walk:
                 new = _name(name)
                 edit = Edit(parent, field, index, new)
                 yield Alteration((edit,), where, f"`{name}` is returned instead", 4)
+                for function in LAST if len(self.shapes) <= FEW_NAMES else ():
+                    new = ast.Call(_parsed(function), [_name(name)], [])
+                    edit = Edit(parent, field, index, new)
+                    yield Alteration((edit,), where, f"{text(new)} is returned instead", 5)
 
     def looped(self, parent, field, i, statement):
         where = self.loop(statement)

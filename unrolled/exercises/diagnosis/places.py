@@ -92,6 +92,7 @@ def by_place(part):
     return (
         _padding(part)
         or _by_argument(part)
+        or _by_zeros(part)
         or _along_axes(part, masks)
         or _by_expected(part)
         or _entries(part, masks)
@@ -119,11 +120,44 @@ def _by_argument(part):
         for holds, word in ((a < 0, "negative"), (a > 0, "positive"), (a == 0, "0")):
             if ((wrong == holds) | tiny).all():
                 return f"it is wrong exactly where `{name}` is {word}"
+        if wrong.sum() > 2 * (~wrong).sum():  # what is extreme may come out right by accident
+            continue
+        came = set(got[wrong].tolist())
+        there = f": there it is {came.pop():.4g}" if len(came) == 1 else ""
         if a[wrong].max() < a[~wrong].min():
-            return f"it is right down to `{name}` = {a[~wrong].min():.4g}, and wrong below"
+            return f"it is right down to `{name}` = {a[~wrong].min():.4g}, and wrong below{there}"
         if a[wrong].min() > a[~wrong].max():
-            return f"it is right up to `{name}` = {a[~wrong].max():.4g}, and wrong above"
+            return f"it is right up to `{name}` = {a[~wrong].max():.4g}, and wrong above{there}"
     return ""
+
+
+def _by_zeros(part):
+    """Whether exactly those items along an axis are wrong for which an argument holds a 0."""
+    for axis, letter in enumerate(part.axes):
+        for name, letters in part.shapes.items():
+            if letter not in letters.split() or not letter.isidentifier():
+                continue
+            its = letters.split().index(letter)
+            wrong, zero = [], []
+            for case, one, other in zip(part.cases, part.got, part.right, strict=True):
+                array = np.asarray(case[name])
+                if array.ndim <= its or array.shape[its] != other.shape[axis]:
+                    break
+                where = differs(one.astype("float64"), other.astype("float64"), part.tolerance)
+                wrong += _lines(where, axis)
+                zero += _lines(array == 0, its)
+            else:
+                if wrong == zero and min(sum(wrong), len(wrong) - sum(wrong)) > 2:
+                    items = "those items" if part.right[-1].ndim > 1 else "those"
+                    return (
+                        f"exactly {items} {part.along(axis)} are wrong for which `{name}` holds a 0"
+                    )
+    return ""
+
+
+def _lines(flags, axis):
+    """For each item along an axis, whether any of its flags is set."""
+    return flags.any(axis=tuple(a for a in range(flags.ndim) if a != axis)).tolist()
 
 
 def _by_expected(part):
@@ -133,7 +167,8 @@ def _by_expected(part):
     if wrong.sum() < 2 or len(set(right[~wrong].tolist())) < 3:
         return ""
     expected, came = set(right[wrong].tolist()), set(got[wrong].tolist())
-    if len(expected) == 1 and not expected & set(right[~wrong].tolist()):
+    special = expected <= {-1.0, 0.0} or (part.right[0].ndim and part.right[0].dtype.kind in "iu")
+    if len(expected) == 1 and special and not expected & set(right[~wrong].tolist()):
         says = f"it is wrong exactly where {expected.pop():.4g} is expected"
         return f"{says}: there it is {came.pop():.4g}" if len(came) == 1 else says
     if right[wrong].min() > right[~wrong].max() and len(came) == 1:
@@ -177,7 +212,7 @@ def _along_axes(part, masks):
             ("only the first item {} and the last are right", lambda n: list(range(1, n - 1))),
         ):
             telling = sum(0 < len(chosen(len(line))) < len(line) for line in long)
-            if telling > 1 and all(_true(line) == chosen(len(line)) for line in long):
+            if telling > 2 and all(_true(line) == chosen(len(line)) for line in long):
                 return text.format(where).replace("  ", " ")
     return ""
 

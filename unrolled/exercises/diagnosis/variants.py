@@ -18,7 +18,7 @@ import numpy as np
 from ..comparing import arranged
 from ..plain import NotPlain
 from ..weights import CannotRun
-from .alterations import alterations, legible
+from .alterations import PAIR, alterations, legible
 from .answers import evidence, same
 from .relations import FEWEST
 from .worlds import World
@@ -202,6 +202,7 @@ def matches(exercise, cases, parts, right):
         for i in wrong:
             if i in agrees:
                 partial[i].append((len(agrees), world, variant))
+    whole = _simplest(whole)
     failing = sum(map(any, zip(*(part.wrong for part in parts), strict=True)))
     if whole and _enough(parts, wrong):
         return Match(_told(known, whole), frozenset(range(len(parts))), failing), {}
@@ -210,8 +211,14 @@ def matches(exercise, cases, parts, right):
         if partial[i] and _enough(parts, [i]):
             most = max(count for count, *_ in partial[i])
             best = [(world, one) for count, world, one in partial[i] if count == most]
+            best = _simplest(best)
             alone[i] = Match(_told(known, best), frozenset([i]), failing)
     return None, alone
+
+
+def _simplest(variants):
+    """Those with one change, where there are any."""
+    return [pair for pair in variants if pair[1].rank < PAIR] or variants
 
 
 def _verified(known, world, variant, parts, agrees):
