@@ -18,7 +18,7 @@ from submissions import answers, assignment
 
 from unrolled import exercises
 from unrolled.authoring import machine
-from unrolled.authoring.lite import assemble, available, pyodide
+from unrolled.authoring.lite import assemble, available, pyodide, shared
 from unrolled.authoring.notebooks import ROOT
 from unrolled.grading.assign import handout
 from unrolled.grading.model import GradingError
@@ -280,14 +280,14 @@ def told_with_download(page, says):
 
 
 def test_an_interrupted_download_goes_on_and_damage_is_found(site, chromium):
-    trouble, asked = {"/numpy-": "cut"}, []
+    trouble, asked = {"/packages-": "cut"}, []
     with served(site, trouble, asked) as address, chromium() as browser:
         page = browser.new_page()
         page.set_default_timeout(lite.SECONDS)
         start = f"{address}/lite/index.html?lab={NOTEBOOK}"
         page.goto(start)
         told_with_download(page, "Fetching the lab was interrupted.")
-        trouble["/numpy-"] = "damaged"
+        trouble["/packages-"] = "damaged"
         asked.clear()
         page.get_by_role("button", name="Try again").click()
         told_with_download(page, "arrived damaged, twice")
@@ -302,7 +302,7 @@ def test_an_interrupted_download_goes_on_and_damage_is_found(site, chromium):
         page.wait_for_url("**/notebooks/index.html?path=*")
         assert page.evaluate(SPOILT) == 0, "what is damaged is fetched again"
         again = {name.rpartition("/")[2].partition("-")[0] for name in asked if "?fresh=" in name}
-        assert again <= {"numpy"}, "and nothing else"
+        assert again <= {"packages"}, "and nothing else"
 
 
 SPOILT = """async () => {
@@ -310,7 +310,7 @@ SPOILT = """async () => {
   for (const name of await caches.keys()) {
     const cache = await caches.open(name);
     for (const request of await cache.keys()) {
-      if (!request.url.includes("/numpy-")) continue;
+      if (!request.url.includes("/packages-")) continue;
       count += (await (await cache.match(request)).text()) === "spoilt";
     }
   }
@@ -320,7 +320,7 @@ SPOIL = """async () => {
   for (const name of await caches.keys()) {
     const cache = await caches.open(name);
     for (const request of await cache.keys()) {
-      if (!request.url.includes("/numpy-")) continue;
+      if (!request.url.includes("/packages-")) continue;
       const { headers } = await cache.match(request);
       await cache.put(request, new Response("spoilt", { headers }));
     }
@@ -331,12 +331,12 @@ SPOIL = """async () => {
 def test_a_damaged_cache_of_the_build_is_made_anew(site, tmp_path, monkeypatch):
     good, spoilt = assemble.shared.build(), tmp_path / "spoilt"
     shutil.copytree(good, spoilt)
-    (wheel,) = spoilt.glob("pyodide/cycler-*.whl")
-    wheel.write_bytes(b"spoilt")
+    (packages,) = spoilt.glob("pyodide/packages-*.bin")
+    packages.write_bytes(b"spoilt")
     monkeypatch.setattr(assemble.shared, "build", lambda: spoilt if spoilt.exists() else good)
     folder = assemble.assemble(tmp_path / "site", ROOT, {})
     assert not spoilt.exists()
-    assert (folder / "pyodide" / wheel.name).read_bytes() != b"spoilt"
+    assert (folder / "pyodide" / packages.name).read_bytes() != b"spoilt"
 
 
 def test_a_handout_as_a_site_has_what_is_assigned_and_no_reference(site, tmp_path):
@@ -367,7 +367,9 @@ def test_a_site_is_light_and_runs_its_own_python(site):
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 60 * MEGABYTE
     listed = json.loads((folder / "files.json").read_text("utf-8"))
-    assert sum(size for size, _ in listed.values()) < 40 * MEGABYTE, "what a first lab fetches"
+    alone = [size for name, (size, _) in listed.items() if not name.startswith(shared.PACKED)]
+    fetched = sum(alone) + (folder / shared.PACK).stat().st_size
+    assert fetched < 40 * MEGABYTE, "what a first lab fetches"
     assemble.prove_own(folder)
     config = folder / "jupyter-lite.json"
     told = json.loads(config.read_text("utf-8"))

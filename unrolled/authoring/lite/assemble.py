@@ -7,24 +7,17 @@ the place of what a student has written in an old one: the browser keeps work by
 import hashlib
 import json
 import os
-import re
 import shutil
+import zlib
 from pathlib import Path
 
-from unrolled.authoring.lite import shared, wheels
+from unrolled.authoring.lite import bundle, shared, wheels
 from unrolled.authoring.lite.available import FOLDER, LOCK, cache, labs
 from unrolled.common.links import linked
 
 THEME = Path(__file__).parents[1] / "theme" / "lite"
+START = "./pyodide/start.mjs"
 PLUGIN = f"{shared.KERNEL}:kernel"
-# Not fetched before a lab opens: the rest, which is there when a page asks for it. Large parts of
-# JupyterLab draw diagrams, plots and terminals, which no lab has.
-NOT_KEPT = re.compile(
-    r"service-worker\.js|build/third-party-licenses\.json|build/fa-.*"
-    rf"|pyodide/({'|'.join(wheels.UNLOADED)})-.*"
-)
-DRAWING = re.compile(rb"mermaid|cytoscape|langium|vega-|xterm|katex|eclipse\.elk", re.IGNORECASE)
-CHUNK, LARGE = re.compile(r"build/\d+\.\w+\.js"), 80_000  # bytes
 SETTINGS = {
     "appName": "Unrolled",
     "contentsStorageName": "unrolled-labs",
@@ -46,7 +39,8 @@ def assemble(site, package, notebooks):
     (target / "labs.js").write_text(f"globalThis.LABS = {known};\n", encoding="utf-8")
     _configure(target)
     for path in THEME.iterdir():
-        shutil.copy(path, target / path.name)
+        place = target / "pyodide" if path.suffix == ".mjs" else target
+        shutil.copy(path, place / path.name)
     _hook(target / "notebooks" / "index.html")
     listed = _listed(target)
     if damaged(target, listed):  # in the cache, too: make it anew
@@ -58,14 +52,18 @@ def assemble(site, package, notebooks):
 
 
 def damaged(target, listed):
-    """Names of packages whose wheel is not what Pyodide's lock says of it."""
-    packages = _read(target / "pyodide" / LOCK)["packages"].values()
-    return [
-        one["name"]
-        for one in packages
-        if one["name"] not in wheels.UNLOADED
-        and listed.get(f"pyodide/{one['file_name']}", [0, ""])[1] != one["sha256"]
-    ]
+    """Names of files, of Python's packages and the interface, that are not what was made."""
+    wrong = []
+    (packages,) = target.glob("pyodide/packages-*.bin")
+    name = packages.relative_to(target).as_posix()
+    if not listed[name][1].startswith(packages.stem.partition("-")[2]):
+        wrong.append(name)
+    try:
+        parts = bundle.opened((target / shared.PACK).read_bytes())
+    except (OSError, EOFError, ValueError, zlib.error):
+        return [*wrong, shared.PACK]
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in parts.items()}
+    return wrong + [name for name in digests if listed[name][1] != digests[name]]
 
 
 def of_tree(root, site, answers=True):
@@ -123,7 +121,7 @@ def _write(path, told):
 def _add_package(target, package):
     """Put the tree's wheel beside Pyodide's and into the lock."""
     name, version, wheel = package
-    entry = wheels.entry(name, version, wheel, depends=["numpy", "matplotlib", "pydoc-data"])
+    entry = wheels.entry(name, version, wheel)
     # another wheel has another address: no cache can mistake the two
     entry["file_name"] = f"{name}-{version}+{entry['sha256'][:12]}-py3-none-any.whl"
     (target / "pyodide" / entry["file_name"]).write_bytes(wheel)
@@ -188,13 +186,12 @@ def _folder(path, entries):
 def _configure(target):
     path = target / "jupyter-lite.json"
     told = _read(path)
-    lock = _read(target / "pyodide" / LOCK)
     package = _read(target / "extensions" / shared.KERNEL / "package.json")
     kernel = {
-        "pyodideUrl": "./pyodide/pyodide.mjs",
+        "pyodideUrl": START,
         "disablePyPIFallback": True,
         "pipliteUrls": [],
-        "loadPyodideOptions": {"packages": sorted(lock["packages"].keys() - wheels.UNLOADED)},
+        "loadPyodideOptions": {"packages": list(wheels.CLAIMED)},
     }
     config = told["jupyter-config-data"]
     config |= SETTINGS | {
@@ -212,23 +209,24 @@ def _configure(target):
 
 
 def _hook(page):
-    """Let the notebook page load our script and style sheet."""
+    """Let the notebook page load our script, which starts the kernel's worker, and style sheet."""
+    (worker,) = page.parents[1].glob(f"extensions/{shared.KERNEL}/static/comlink.worker.*.js")
+    address = "../" + worker.relative_to(page.parents[1]).as_posix()
     text = page.read_text("utf-8")
     page.unlink()
-    ours = '<link rel="stylesheet" href="../lab.css">\n<script src="../lab.js" defer></script>\n'
+    ours = (
+        '<link rel="stylesheet" href="../lab.css">\n'
+        f'<script src="../lab.js" data-worker="{address}" defer></script>\n'
+    )
     page.write_text(text.replace("</head>", ours + "</head>", 1), encoding="utf-8")
 
 
 def _listed(target):
     """{file: [size, digest]} of all that the start page fetches before a lab opens."""
     found = {}
-    for path in sorted(target.rglob("*")):
-        name = path.relative_to(target).as_posix()
-        if path.is_file() and not NOT_KEPT.fullmatch(name):
-            data = path.read_bytes()
-            if CHUNK.fullmatch(name) and len(data) > LARGE and DRAWING.search(data):
-                continue
-            found[name] = [len(data), hashlib.sha256(data).hexdigest()]
+    for name, path in shared.kept(target):
+        data = path.read_bytes()
+        found[name] = [len(data), hashlib.sha256(data).hexdigest()]
     return found
 
 
@@ -236,6 +234,7 @@ def prove_own(target):
     """Raise AssertionError unless the site runs its own Pyodide and asks no other host."""
     config = _read(target / "jupyter-lite.json")["jupyter-config-data"]
     kernel = config["litePluginSettings"][PLUGIN]
-    assert kernel["pyodideUrl"] == "./pyodide/pyodide.mjs", "the labs would load another Pyodide"
+    assert kernel["pyodideUrl"] == START, "the labs would load another Pyodide"
     assert kernel["disablePyPIFallback"] is True, "the labs would ask PyPI for packages"
-    assert (target / "pyodide" / "pyodide.mjs").exists(), "the labs have no Pyodide"
+    for name in (START, "./pyodide/pyodide.mjs"):
+        assert (target / name).exists(), "the labs have no Pyodide"

@@ -26,7 +26,9 @@ CORE = {  # digests of what the lock itself does not list
     "pyodide.asm.wasm": "e7f8fac36f8bf11085309cbc5c829b3ec3057c18bf1d73b05a6741612d63cdbf",
     "python_stdlib.zip": "444c770dfd75a32097fc0a7d5c1413fd3140601f49c3a1f2e9af0376fcd124b4",
 }
-PACKAGES = ("numpy", "matplotlib", "micropip")
+PACKAGES = ("numpy", "matplotlib")
+# what matplotlib needs to write PDF and PostScript alone, or no longer
+UNNEEDED = ("fonttools", "pytz")
 SECONDS = 5  # for a host to answer
 AGAIN_AFTER = 3600  # seconds before a machine that reached no source tries again
 
@@ -79,7 +81,7 @@ def closure(lock):
     found, todo = set(), list(PACKAGES)
     while todo:
         name = todo.pop()
-        if name not in found:
+        if name not in found and name not in UNNEEDED:
             found.add(name)
             todo += lock["packages"][name]["depends"]
     return sorted(found)

@@ -1,7 +1,7 @@
-"""Wheels for the browser's Python, made of what is installed here: nothing more is downloaded.
+"""The packages of the browser's Python, of what is installed here: nothing more is downloaded.
 
-Pyodide loads by its lock, pyodide-lock.json. Ours lists Pyodide's own wheels, these, and the
-package of the tree, so that all come with the start of the kernel and are verified there.
+Pyodide's own wheels and the kernel's packages come as one file, compiled; theme/lite/start.mjs puts
+them where Python looks. The package of the tree is a wheel in Pyodide's lock, pyodide-lock.json.
 """
 
 import hashlib
@@ -20,9 +20,16 @@ from packaging.requirements import Requirement
 from unrolled.authoring.lite import pyodide
 from unrolled.authoring.lite.available import LOCK
 
-KERNEL = ("ipython", "comm", "matplotlib-inline", "jedi")  # what the kernel runs on
-# what is installed with them, and of no use there
-LEFT_OUT = re.compile(r"/(tests?|django-stubs|typeshed/stubs|__pycache__)/|\.(pyc|so)$")
+KERNEL = ("ipython", "comm", "matplotlib-inline")  # what the kernel runs on
+UNNEEDED = ("jedi",)  # without it, names are completed by what they are when they are asked for
+# packages that the kernel does not ask piplite for where they are said to be there
+CLAIMED = ("comm", "ipykernel", "ipython", "jedi", "micropip", "piplite", "pyodide-kernel")
+LEFT_OUT = re.compile(r"/(tests?|__pycache__)/|\.(pyc|so)$")  # of what is installed here
+# what no lab reads; licences stay
+USELESS = re.compile(
+    r"^[^/]+\.data/|/tests?/|\.(pyi|pxd|a|c|h|hpp|in|map)$|/RECORD$|/f2py/|_tests\.cpython-"
+    r"|/mpl-data/(fonts/(afm|pdfcorefonts)|sample_data/(?!eeg\.dat)|images)/|/web_backend/"
+)
 THERE = {
     "extra": "",
     "python_version": "3.14",
@@ -30,9 +37,6 @@ THERE = {
     "sys_platform": "emscripten",
     "platform_system": "Emscripten",
 }
-# what matplotlib needs to write PDF and PostScript alone, or no longer: on the site, but not loaded
-# with the kernel
-UNLOADED = ("fonttools", "pytz")
 PACKAGE = ("common", "support", "experiments", "exercises")  # rooms of ours that labs need
 SOURCES = """\
 digits.npz: Optical Recognition of Handwritten Digits, UCI, CC BY 4.0, through scikit-learn
@@ -43,14 +47,25 @@ WHEEL = b"Wheel-Version: 1.0\nGenerator: unrolled\nRoot-Is-Purelib: true\nTag: p
 AS_OF = (1980, 1, 1, 0, 0, 0)  # the same bytes at every build
 
 
-def kernels(extension):
-    """[(name, version, wheel)] of what the kernel needs: from here, and from its own extension."""
-    made = [of_distribution(name) for name in closure(KERNEL)]
-    for path in sorted(extension.glob("static/pypi/*.whl")):
-        name, version = path.name.split("-")[:2]
-        if name in ("ipykernel", "piplite", "pyodide_kernel"):
-            made.append((canonical(name), version, path.read_bytes()))
-    return [*made, topics()]
+def packages(fetched, extension):
+    """{name in the folder of packages: bytes} of all but ours.
+
+    fetched: the folder of Pyodide
+    extension: that of the kernel's extension of JupyterLab
+    """
+    told = json.loads((fetched / LOCK).read_text("utf-8"))
+    theirs = [fetched / name for name in pyodide.wheels(told)]
+    for name in ("ipykernel", "pyodide_kernel"):
+        theirs += extension.glob(f"static/pypi/{name}-*.whl")
+    parts = topics()
+    for path in theirs:
+        with zipfile.ZipFile(path) as wheel:
+            parts |= {name: wheel.read(name) for name in wheel.namelist() if name[-1] != "/"}
+    for name in closure(KERNEL):
+        parts |= of_distribution(name)
+    for name in ("__init__", "piplite", "cli"):
+        parts[f"piplite/{name}.py"] = Path(__file__).with_name("piplite.py").read_bytes()
+    return {name: data for name, data in parts.items() if not USELESS.search(name)}
 
 
 def closure(names):
@@ -58,7 +73,7 @@ def closure(names):
     found, todo = set(), list(names)
     while todo:
         name = canonical(todo.pop())
-        if name not in found:
+        if name not in found and name not in UNNEEDED:
             found.add(name)
             needed = map(Requirement, distribution(name).requires or ())
             todo += [one.name for one in needed if not one.marker or one.marker.evaluate(THERE)]
@@ -70,27 +85,28 @@ def canonical(name):
 
 
 def of_distribution(name):
-    """(name, version, wheel) of a distribution in pure Python that is installed here."""
+    """{name: bytes} of a distribution in pure Python that is installed here."""
     one = distribution(name)
     parts = {}
     for file in one.files:
         inside = file.as_posix()
         if not inside.startswith("..") and not LEFT_OUT.search("/" + inside):
             parts[inside] = Path(one.locate_file(file)).read_bytes()
-    return name, one.version, zipped(name, one.version, parts)
+    return parts
 
 
 def topics():
-    """(name, version, wheel) of the text of the language reference, which labs read.
+    """{name: bytes} of the text of the language reference, which labs read.
 
     It is part of the standard library, and Pyodide's leaves it out.
     """
     version = ".".join(map(str, sys.version_info[:3]))
-    text = Path(pydoc_data.topics.__file__).read_bytes()
-    parts = {"pydoc_data/__init__.py": b"", "pydoc_data/topics.py": text}
     licence = b"From the Python standard library, under the licence of the PSF.\n"
-    parts[f"pydoc_data-{version}.dist-info/LICENSE"] = licence
-    return "pydoc-data", version, zipped("pydoc-data", version, parts)
+    return {
+        "pydoc_data/__init__.py": b"",
+        "pydoc_data/topics.py": Path(pydoc_data.topics.__file__).read_bytes(),
+        f"pydoc_data-{version}.dist-info/LICENSE": licence,
+    }
 
 
 def ours(root):
@@ -110,7 +126,7 @@ def ours(root):
     licence = next((p for p in (root / "LICENSE", package / "LICENSE") if p.exists()), None)
     if licence:
         parts[f"unrolled-{version}.dist-info/LICENSE"] = licence.read_bytes()
-    return "unrolled", version, zipped("unrolled", version, parts)
+    return "unrolled", version, wheel_of("unrolled", version, parts)
 
 
 def data():
@@ -130,7 +146,7 @@ def data():
     }
 
 
-def zipped(name, version, parts):
+def wheel_of(name, version, parts):
     """The bytes of a wheel with the files `parts`, {name: bytes}."""
     info = f"{name.replace('-', '_')}-{version}.dist-info"
     parts = {name: data for name, data in parts.items() if not name.endswith("/RECORD")}
@@ -139,10 +155,15 @@ def zipped(name, version, parts):
     parts.setdefault(f"{info}/WHEEL", WHEEL)
     (record,) = {name.partition("/")[0] for name in parts if ".dist-info/" in name}
     parts[f"{record}/RECORD"] = "".join(f"{name},,\n" for name in parts).encode()
+    return zipped(parts)
+
+
+def zipped(parts):
+    """The bytes of a zip file with the files `parts`, {name: bytes}."""
     whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as wheel:
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for inside, data in sorted(parts.items()):
-            wheel.writestr(zipfile.ZipInfo(inside, AS_OF), data, zipfile.ZIP_DEFLATED)
+            archive.writestr(zipfile.ZipInfo(inside, AS_OF), data, zipfile.ZIP_DEFLATED)
     return whole.getvalue()
 
 
@@ -150,10 +171,8 @@ def file_name(name, version):
     return f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
 
 
-def entry(name, version, wheel, depends=()):
+def entry(name, version, wheel):
     """What Pyodide's lock says of a wheel."""
-    with zipfile.ZipFile(io.BytesIO(wheel)) as opened:
-        tops = {inside.partition("/")[0].removesuffix(".py") for inside in opened.namelist()}
     return {
         "name": name,
         "version": version,
@@ -161,18 +180,13 @@ def entry(name, version, wheel, depends=()):
         "install_dir": "site",
         "sha256": hashlib.sha256(wheel).hexdigest(),
         "package_type": "package",
-        "imports": sorted(top for top in tops if "." not in top),
-        "depends": sorted(depends),
+        "imports": [name],
+        "depends": [],
         "unvendored_tests": False,
     }
 
 
-def lock(folder, made):
-    """The text of our lock: the packages of Pyodide that are in the folder, and `made`,
-    [(name, version, wheel)]."""
+def lock(folder):
+    """The text of Pyodide's lock without its packages: they come together."""
     told = json.loads((folder / LOCK).read_text("utf-8"))
-    kept = {name: told["packages"][name] for name in pyodide.closure(told)}
-    for one in kept.values():
-        one["depends"] = [name for name in one["depends"] if name not in UNLOADED]
-    told["packages"] = kept | {name: entry(name, *rest) for name, *rest in made}
-    return json.dumps(told, indent=1, sort_keys=True)
+    return json.dumps(told | {"packages": {}}, indent=1, sort_keys=True)

@@ -2,6 +2,26 @@
 // student take the notebook home.
 "use strict";
 
+// Python starts while JupyterLab loads: the first kernel gets a worker that is under way. (With
+// "crossOriginIsolated" it would take another.)
+function startEarly(address) {
+  const { Worker } = globalThis;
+  const early = new Worker(address, { type: "module" });
+  globalThis.Worker = class extends Worker {
+    constructor(asked, options) {
+      if (String(asked) === address) {
+        globalThis.Worker = Worker;
+        return early;
+      }
+      super(asked, options);
+    }
+  };
+}
+
+if (!globalThis.crossOriginIsolated) {
+  startEarly(new URL(document.currentScript.dataset.worker, location.href).href);
+}
+
 const WAIT = 800; // milliseconds without a change before the work is saved
 
 const bar = document.createElement("header");
@@ -91,10 +111,16 @@ async function restart(sessionContext) {
   await introduce(sessionContext);
 }
 
-// Tells the kernel whose it is, and lets it import what the first cell needs.
+// Tells the kernel whose it is. It looks into the notebook's folder last: for each look it waits
+// for this page, and most modules are elsewhere.
 async function introduce(sessionContext) {
   await until(() => sessionContext.session?.kernel?.status === "idle");
-  const code = `import unrolled.exercises.browser as _b\n_b.page = ${JSON.stringify(token)}\ndel _b`;
+  const code = `
+import sys as _s
+_s.path.sort(key=lambda place: place == "")
+import unrolled.exercises.browser as _b
+_b.page = ${JSON.stringify(token)}
+del _b, _s`;
   await sessionContext.session.kernel.requestExecute({ code, silent: true, store_history: false }).done;
 }
 

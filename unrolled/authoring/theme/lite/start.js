@@ -5,6 +5,9 @@
 const SPACE = 150e6; // bytes that the files and the work may take
 const STORE = "unrolled-labs"; // JupyterLite's, where the work is; also the beginning of our caches
 const AT_ONCE = 6;
+const PACK = "interface.bin"; // most of the files, as one
+const MANY = 100; // files that are cheaper to take from it
+const TYPES = { js: "text/javascript", css: "text/css", json: "application/json", svg: "image/svg+xml", woff2: "font/woff2" };
 
 const show = (id, text) => (document.getElementById(id).textContent = text);
 const megabytes = (bytes) => Math.round(bytes / 1e6);
@@ -127,16 +130,32 @@ async function complete() {
 const hex = (buffer) => [...new Uint8Array(buffer)].map((b) => b.toString(16).padStart(2, "0")).join("");
 const digestOf = async (data) => hex(await crypto.subtle.digest("SHA-256", data));
 
+function proved(data, digest, type) {
+  return new Response(data, { headers: { "x-digest": digest, "content-type": type ?? "" } });
+}
+
+// Keeps those of the files that come as one and are right; the others are fetched one by one.
+async function unpack(cache, files, count) {
+  const wanted = new Map(files);
+  const keep = async ([path, data]) => {
+    const [size, digest] = wanted.get(path) ?? [];
+    if (!digest || (await digestOf(data)) !== digest) return;
+    await cache.put(path, proved(data, digest, TYPES[path.split(".").pop()]));
+    count(size);
+    wanted.delete(path);
+  };
+  const parts = await unbundle(await fetch(`${PACK}?fresh`)).catch(() => []);
+  await Promise.all(parts.map(keep));
+  return [...wanted];
+}
+
 async function fetched(path, digest) {
   let damaged = false;
   for (const again of ["default", "reload"]) {
     const answer = await fetch(`${path}?fresh=${digest.slice(0, 16)}`, { cache: again });
     if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
     const data = await answer.arrayBuffer();
-    if ((await digestOf(data)) === digest) {
-      const headers = { "x-digest": digest, "content-type": answer.headers.get("content-type") ?? "" };
-      return new Response(data, { headers });
-    }
+    if ((await digestOf(data)) === digest) return proved(data, digest, answer.headers.get("content-type"));
     damaged = true;
   }
   if (damaged) {
@@ -193,27 +212,42 @@ async function fill(cache, before, files) {
   let done = 0;
   bar.max = total;
   bar.hidden = false;
+  const some = Boolean(before) || (await cache.keys()).length > 0;
   const count = (size) => {
     bar.value = done += size;
     show("says", `Fetching Python and the lab: ${megabytes(done)} of ${megabytes(total)} MB, once.`);
   };
   count(0);
-  const todo = [...files];
-  let failure = null;
-  const work = async () => {
-    for (let next; (next = todo.shift()) && !failure; ) {
-      const [path, [size, digest]] = next;
-      try {
-        const kept = (await cache.match(path)) ?? (await before?.match(path));
-        const right = kept?.headers.get("x-digest") === digest;
-        await cache.put(path, right ? kept : await fetched(path, digest));
-        count(size);
-      } catch (error) {
-        failure ??= error;
-      }
+  const lacking = { python: [], others: [] };
+  for (const file of files) {
+    const [path, [size, digest]] = file;
+    const kept = some ? (await cache.match(path)) ?? (await before?.match(path)) : null;
+    if (kept?.headers.get("x-digest") === digest) {
+      await cache.put(path, kept);
+      count(size);
+    } else {
+      lacking[path.startsWith("pyodide/") ? "python" : "others"].push(file);
     }
+  }
+  let failure = null;
+  const fetchThem = async (these) => {
+    const todo = [...these];
+    const work = async () => {
+      for (let next; (next = todo.shift()) && !failure; ) {
+        const [path, [size, digest]] = next;
+        try {
+          await cache.put(path, await fetched(path, digest));
+          count(size);
+        } catch (error) {
+          failure ??= error;
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work)); // what is on its way still arrives
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work)); // what is on its way still arrives
+  const { python, others } = lacking;
+  const rest = async () => fetchThem(others.length < MANY ? others : await unpack(cache, others, count));
+  await Promise.all([fetchThem(python), rest()]);
   if (failure) throw failure;
 }
 

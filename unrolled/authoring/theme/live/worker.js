@@ -4,7 +4,7 @@
 //                                      answered by {type: "output", kind, text, key}…, {type: "done", status}
 // and where it cannot go on, {type: "failed", message}.
 
-import { loadPyodide } from "../pyodide/pyodide.mjs";
+import { begin } from "../pyodide/start.mjs";
 
 const HERE = new URL(".", import.meta.url);
 const SITE = "/lib/live/"; // in the browser's Python: the driver
@@ -20,14 +20,8 @@ async function fetched(name) {
 
 async function start({ chapter }) {
   tell("loading", { text: "Fetching Python, about 25 MB, once…" });
-  const pyodide = await loadPyodide({
-    // "fresh": of this build, whatever an older lab of this browser keeps
-    lockFileURL: new URL("../pyodide/pyodide-lock.json?fresh", HERE).href,
-    packageBaseUrl: new URL("../pyodide/", HERE).href,
-    env: { HOME: WORK, MPLBACKEND: "agg" },
-  });
-  const [, told, driver, svg] = await Promise.all([
-    pyodide.loadPackage(["unrolled"], { messageCallback() {}, errorCallback() {} }),
+  const [pyodide, told, driver, svg] = await Promise.all([
+    begin("pyodide-lock.json?fresh"),
     fetched(`${chapter}.json`),
     fetched("driver.py"),
     fetched("svg.py"),
@@ -37,7 +31,11 @@ async function start({ chapter }) {
   for (const [name, text] of Object.entries({ "driver.py": driver, "svg.py": svg })) {
     pyodide.FS.writeFile(SITE + name, text);
   }
-  pyodide.runPython(`import sys; sys.path.append(${JSON.stringify(SITE)})`);
+  pyodide.runPython(`
+    import os, sys
+    os.environ["MPLBACKEND"] = "agg"
+    sys.path.append(${JSON.stringify(SITE)})
+  `);
   const module = pyodide.pyimport("driver");
   const { cells, files } = JSON.parse(told);
   module.start((kind, text, key) => tell("output", { kind, text, key }), WORK, pyodide.toPy(files));

@@ -1,0 +1,56 @@
+"""Compiles modules for the browser's Python, so that it need not do so at every start.
+
+Only that Python writes its bytecode. It runs in Node, which comes with the driver of the browser
+that the tests use. Where there is none, modules stay as they are, and labs start later.
+"""
+
+import re
+import shutil
+import subprocess
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+# what no start of a lab imports, though a cell may
+RARE = re.compile(
+    r"/(pygments/(lexers|styles|formatters)|wcwidth|prompt_toolkit|multiprocessing|xml|http|sqlite3"
+    r"|encodings/(iso|mac|cp1)\w+|_pyrepl|pdb|turtle|pydoc|numpy/(polynomial|testing|typing)"
+    r"|matplotlib/(backends/backend_(gtk|qt|tk|wx|web|nb|mac|p|cairo)\w*|sphinxext))[/.]"
+)
+SCRIPT = Path(__file__).with_name("bytecode.mjs")
+
+
+def node():
+    """The program of Node, or None."""
+    driver = find_spec("playwright")
+    if driver:
+        for name in ("node", "node.exe"):
+            path = Path(driver.origin).parent / "driver" / name
+            if path.exists():
+                return str(path)
+    return shutil.which("node")
+
+
+def compiled(core, parts):
+    """{name: bytes} in which bytecode, NAME.pyc, has taken the place of modules, NAME.py.
+
+    core: the folder of Pyodide
+    parts: by the names that they have in the browser, which tracebacks show
+    """
+    program = node()
+    if program is None:
+        print("labs in the browser: no Node, so their Python starts without bytecode", flush=True)
+        return parts
+    modules = {
+        name: data for name, data in parts.items() if name[-3:] == ".py" and not RARE.search(name)
+    }
+    print(f"labs in the browser: compiling {len(modules)} modules, once", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in modules.items():
+            path = Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        subprocess.run([program, SCRIPT, core, folder], check=True, stdout=subprocess.DEVNULL)
+        found = [path for path in Path(folder).rglob("*.py*") if path.is_file()]
+        read = {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+    return {name: data for name, data in parts.items() if name not in modules} | read
