@@ -13,7 +13,7 @@ from pathlib import Path
 
 # what no start of a lab imports, though a cell may
 RARE = re.compile(
-    r"/(pygments/(lexers|styles|formatters)|wcwidth|prompt_toolkit|multiprocessing|xml|http|sqlite3"
+    r"/(jedi|parso|pygments/(lexers|styles|formatters)|wcwidth|prompt_toolkit|multiprocessing|xml|http|sqlite3"
     r"|encodings/(iso|mac|cp1)\w+|_pyrepl|pdb|turtle|pydoc|numpy/(polynomial|testing|typing)"
     r"|matplotlib/(backends/backend_(gtk|qt|tk|wx|web|nb|mac|p|cairo)\w*|sphinxext))[/.]"
 )
@@ -50,7 +50,10 @@ def compiled(core, parts):
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        subprocess.run([program, SCRIPT, core, folder], check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run([program, SCRIPT, core, folder], stdout=subprocess.DEVNULL)
+        if done.returncode:
+            print("labs in the browser: that failed, so their Python compiles at each start")
+            return parts
         found = [path for path in Path(folder).rglob("*.py*") if path.is_file()]
         read = {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
     return {name: data for name, data in parts.items() if name not in modules} | read

@@ -20,14 +20,14 @@ from packaging.requirements import Requirement
 from unrolled.authoring.lite import pyodide
 from unrolled.authoring.lite.available import LOCK
 
-KERNEL = ("ipython", "comm", "matplotlib-inline")  # what the kernel runs on
-UNNEEDED = ("jedi",)  # without it, names are completed by what they are when they are asked for
+KERNEL = ("ipython", "comm", "matplotlib-inline", "jedi")  # what the kernel runs on
 # packages that the kernel does not ask piplite for where they are said to be there
 CLAIMED = ("comm", "ipykernel", "ipython", "jedi", "micropip", "piplite", "pyodide-kernel")
-LEFT_OUT = re.compile(r"/(tests?|__pycache__)/|\.(pyc|so)$")  # of what is installed here
+# of what is installed here
+LEFT_OUT = re.compile(r"/(tests?|django-stubs|typeshed/stubs|__pycache__)/|\.(pyc|so)$")
 # what no lab reads; licences stay
 USELESS = re.compile(
-    r"^[^/]+\.data/|/tests?/|\.(pyi|pxd|a|c|h|hpp|in|map)$|/RECORD$|/f2py/|_tests\.cpython-"
+    r"^[^/]+\.data/|/tests?/|^(?!jedi/).*\.(pyi|pxd|a|c|h|hpp|in|map)$|/RECORD$|/f2py/|_tests\.cpython-"
     r"|/mpl-data/(fonts/(afm|pdfcorefonts)|sample_data/(?!eeg\.dat)|images)/|/web_backend/"
 )
 THERE = {
@@ -73,7 +73,7 @@ def closure(names):
     found, todo = set(), list(names)
     while todo:
         name = canonical(todo.pop())
-        if name not in found and name not in UNNEEDED:
+        if name not in found:
             found.add(name)
             needed = map(Requirement, distribution(name).requires or ())
             todo += [one.name for one in needed if not one.marker or one.marker.evaluate(THERE)]
