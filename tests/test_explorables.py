@@ -685,17 +685,15 @@ def fresh():
 TEXTCNN = ("E", "w1", "b1", "w2", "b2", "w3", "b3", "W_o", "b_o")
 
 
-def random_textcnn():
-    characters, languages = "abcdeé &<", ["de", "fi", "sv"]
-    size = {"D": 4, "K": 5}
-    p = pooling.textcnn_parameters(len(characters) + 3, len(languages), fresh(), **size)
+def random_textcnn(characters="abcdeé &<", languages=("de", "fi", "sv"), D=4, K=5):
+    p = pooling.textcnn_parameters(len(characters) + 3, len(languages), fresh(), D=D, K=K)
     p["E"] *= 5
     p["W_o"] *= 12
-    return {"characters": characters, "languages": languages} | p
+    return {"characters": characters, "languages": [*languages]} | p
 
 
-def random_language_model(D=4, H=6):
-    rng, tokens = fresh(), ["□", "■", "◇", *" abcdefg<"]
+def random_language_model(letters=" abcdefg<", D=4, H=6):
+    rng, tokens = fresh(), ["□", "■", "◇", *letters]
     shapes = {"X": (len(tokens), D), "W_i": (H, D), "W_h": (H, H), "b": (H,)}
     weights = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
     weights["W_o"] = 3 * rng.standard_normal((len(tokens), H))

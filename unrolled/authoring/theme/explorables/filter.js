@@ -55,13 +55,14 @@ class Filter extends Explorable {
     const at = (t) => left + size * (t + 2);
     const window = taps[chosen - 1];
     const parts = [text(left + 26, floor - 56, "signal x", "small blue right")];
-    for (const t of range(x.length + 2 * padding, -padding)) {
+    for (const t of range(x.length + 4, -2)) {
       const real = t in x;
-      const on = window.includes(t);
+      const there = t >= -padding && t < x.length + padding;
+      const on = there && window.includes(t);
       const height = 18 * (x[t] ?? 0);
       parts.push(on && box(at(t), 8, size, floor + 8, "orange filled", 0.18));
-      parts.push(line(at(t) + size / 2, floor, at(t) + size / 2, floor - height, on ? "orange" : "blue", 3));
-      parts.push(circle(at(t) + size / 2, floor - height, 3.5, `${on ? "orange" : "blue"} ${real ? "filled" : "on-paper"}`));
+      parts.push(there && line(at(t) + size / 2, floor, at(t) + size / 2, floor - height, on ? "orange" : "blue", 3));
+      parts.push(there && circle(at(t) + size / 2, floor - height, 3.5, `${on ? "orange" : "blue"} ${real ? "filled" : "on-paper"}`));
     }
     parts.push(line(at(-padding), floor, at(x.length + padding), floor, "muted"));
     window.forEach((t, k) => parts.push(text(at(t) + size / 2, floor + 11, number(m[k]), "small orange bold")));

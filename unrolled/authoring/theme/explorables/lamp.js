@@ -49,7 +49,8 @@ class Lamp extends Explorable {
     const width = 384 / (LONGEST + 1);
     this.left = 10 + (width * (LONGEST - x.length)) / 2;
     const at = (place) => this.left + width * (place + 0.5);
-    const parts = [];
+    const parts = [text(at(0) + 8, 8, "truth", "small muted right"), text(at(0) + 8, 25, "s_t", "small right")];
+    parts.push(text(at(0), 162, "bit", "small muted"));
     for (const place of range(x.length + 1)) {
       const now = place === step && place > 0;
       const colour = now ? "orange" : "ink";
@@ -68,8 +69,6 @@ class Lamp extends Explorable {
       parts.push(text(at(place), 25, number(s[place], 2).replace(/^0\./, "."), "small"));
       parts.push(text(at(place), 8, truth[place] ? "on" : "off", wrong[place] ? "small red bold" : "small muted"));
     }
-    parts.push(text(at(0) + 8, 8, "truth", "small muted right"), text(at(0) + 8, 25, "s_t", "small right"));
-    parts.push(text(at(0), 162, "bit", "small muted"));
     return svg(404, 172, parts);
   }
 

@@ -18,6 +18,18 @@ class Names extends Explorable {
     const named = new Intl.DisplayNames(["en"], { type: "language" });
     this.languages = this.data.languages.map((code) => named.of(code));
     this.ids = new Map([...this.data.characters].map((letter, place) => [letter, place + EDGE + 1]));
+    this.met = new Map();
+  }
+
+  // What a character adds to a filter at each place of its window: [group][place][filter], kept.
+  adds(id) {
+    if (!this.met.has(id)) {
+      const vector = this.data.E[id];
+      const product = (weights, j) => vector.reduce((total, value, d) => total + weights[d][j] * value, 0);
+      const groups = [..."123"].map((group) => this.data[`w${group}`]);
+      this.met.set(id, groups.map((w) => range(w[0][0].length).map((j) => w.map((weights) => product(weights, j)))));
+    }
+    return this.met.get(id);
   }
 
   controls() {
@@ -36,28 +48,25 @@ class Names extends Explorable {
   }
 
   compute({ name, q }) {
-    const { E, W_o, b_o } = this.data;
+    const { W_o, b_o } = this.data;
     const letters = [...name];
     const ids = [EDGE, ...letters.map((letter) => this.ids.get(letter) ?? UNSEEN), EDGE];
     const symbols = ["▪", ...letters, "▪"];
     if (letters.length < 2) return { symbols, P: [], filters: [] };
     const filters = [];
-    for (const group of "123") {
-      const [w, b] = [this.data[`w${group}`], this.data[`b${group}`]];
-      const n = w[0][0].length;
-      w.forEach((weights, k) => {
+    const known = ids.map((id) => this.adds(id));
+    [..."123"].forEach((group, place) => {
+      const n = known[0][place].length;
+      this.data[`b${group}`].forEach((bias, k) => {
         let [best, first] = [-Infinity, 0];
         for (let l = 0; l + n <= ids.length; l++) {
-          let response = b[k];
-          for (let j = 0; j < n; j++) {
-            const vector = E[ids[l + j]];
-            for (let d = 0; d < vector.length; d++) response += weights[d][j] * vector[d];
-          }
+          let response = bias;
+          for (let j = 0; j < n; j++) response += known[l + j][place][j][k];
           if (response > best) [best, first] = [response, l];
         }
         filters.push({ n, first, h: Math.tanh(best) });
       });
-    }
+    });
     const scores = W_o.map((row, place) =>
       filters.reduce((total, { h }, k) => total + row[k] * h, b_o[place]),
     );
@@ -74,9 +83,7 @@ class Names extends Explorable {
   draw({ symbols, filters, P, winner, language, parts }) {
     const width = Math.min(24, 300 / symbols.length);
     const at = (place) => 20 + width * place;
-    const drawn = symbols.map((symbol, place) =>
-      typed(at(place) + width / 2, 12, symbol === " " ? "␣" : symbol, symbol === "▪" ? "muted" : "bold"),
-    );
+    const drawn = [];
     const most = range(filters.length).sort((a, b) => parts[b] - parts[a]).slice(0, SHOWN);
     most.forEach((k, row) => {
       const { n, first } = filters[k];
@@ -93,6 +100,10 @@ class Names extends Explorable {
       drawn.push(text(92, y + 7, name, `small right ${place === language ? "bold" : ""}`));
       drawn.push(box(98, y, 254, 13, "grid", 1, 2), box(98, y, 254 * share, 13, `${look} filled`, 0.85, 2));
       drawn.push(text(400, y + 7, number(share), "small right"));
+    });
+    symbols.forEach((symbol, place) => {
+      const look = symbol === "▪" ? "muted" : "bold";
+      drawn.push(typed(at(place) + width / 2, 12, symbol === " " ? "␣" : symbol, look));
     });
     return svg(404, top + 17 * this.languages.length + 2, drawn);
   }

@@ -54,6 +54,13 @@ class Pooling extends Explorable {
 
   draw({ x, windows, winners, out, dx }) {
     const parts = [line(at(-0.4), FLOOR, at(5.4), FLOOR, "muted"), text(LEFT - 30, 20, "pooled", "small green")];
+    x.forEach((value, t) => {
+      const y = FLOOR - UNIT * value;
+      parts.push(line(at(t), FLOOR, at(t), y, "blue", 4), circle(at(t), y, 6, "blue filled"));
+      parts.push(text(at(t), FLOOR + 13, number(value), ""));
+      parts.push(text(at(t), FLOOR + 36, number(dx[t], 2), `bold ${dx[t] ? "purple" : "muted"}`));
+    });
+    parts.push(text(LEFT - 30, FLOOR + 13, "x", "small"), text(LEFT - 30, FLOOR + 36, "dx", "small purple"));
     windows.forEach((window, place) => {
       const [first, last] = [at(window[0]) - 16, at(window.at(-1)) + 16];
       const middle = (first + last) / 2;
@@ -65,13 +72,6 @@ class Pooling extends Explorable {
         parts.push(line(middle, y, at(t), FLOOR - UNIT * x[t] - 7, "purple", 1.6));
       }
     });
-    x.forEach((value, t) => {
-      const y = FLOOR - UNIT * value;
-      parts.push(line(at(t), FLOOR, at(t), y, "blue", 4), circle(at(t), y, 6, "blue filled"));
-      parts.push(text(at(t), FLOOR + 13, number(value), ""));
-      parts.push(text(at(t), FLOOR + 36, number(dx[t], 2), `bold ${dx[t] ? "purple" : "muted"}`));
-    });
-    parts.push(text(LEFT - 30, FLOOR + 13, "x", "small"), text(LEFT - 30, FLOOR + 36, "dx", "small purple"));
     return svg(404, FLOOR + 46, parts);
   }
 

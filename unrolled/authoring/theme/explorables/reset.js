@@ -1,7 +1,7 @@
 // Chapter 8: one GRU step again and again, for two units, in both forms: where do they part?
 
 import { Explorable } from "./base.js";
-import { circle, line, number, path, svg, text } from "./draw.js";
+import { circle, dots, line, number, path, svg, text } from "./draw.js";
 
 const [SIZE, LEFT, TOP] = [270, 66, 8];
 const across = (value) => LEFT + ((value + 1) / 2) * SIZE;
@@ -64,7 +64,7 @@ class Reset extends Explorable {
       const n = spot(candidates[form]);
       parts.push(`<path class="${look} dashed" stroke-width="1" d="M${way[0]}L${n}"/>`, circle(...n, 4.5, `${look} on-paper`));
       parts.push(path(way, look, 1.8));
-      way.slice(1).forEach((point) => parts.push(circle(...point, 2.2, `${look} filled`)));
+      parts.push(dots(way.slice(1), 2.2, `${look} filled`));
       parts.push(circle(...way.at(-1), 5, `${look} filled`));
     }
     parts.push(circle(...spot(h), 5, "ink filled"), text(spot(h)[0], spot(h)[1] + 15, "h_{t−1}", "small"));

@@ -19,14 +19,20 @@ function product({ rows, numbers }, v) {
   return out;
 }
 
-// Temperature, then top-k, then the nucleus: next_distribution of the chapter. `all`: before cuts.
-function distribution({ z, order }, temperature, k, p) {
-  const highest = z[order[0]];
+// Temperature, then top-k, then the nucleus: next_distribution of the chapter, in two functions, of
+// which the first comes before the cuts. The order of the scores is that of the probabilities.
+function chances(z, temperature) {
+  let [highest, whole] = [-Infinity, 0];
+  for (const score of z) highest = Math.max(highest, score);
   const powers = z.map((score) => Math.exp((score - highest) / temperature));
-  const whole = powers.reduce((total, power) => total + power, 0);
-  const all = powers.map((power) => power / whole);
-  const first = order.filter((n) => all[n] > 0).slice(0, k);
-  if (k >= z.length && p === 1) return { all, cut: all, kept: first };
+  for (const power of powers) whole += power;
+  return powers.map((power) => power / whole);
+}
+
+const ordered = (step) => (step.order ??= range(step.z.length).sort((a, b) => step.z[b] - step.z[a] || a - b));
+
+function cutOff(step, all, k, p) {
+  const first = ordered(step).filter((n) => all[n] > 0).slice(0, k);
   const among = first.reduce((total, n) => total + all[n], 0);
   let before = 0;
   const kept = first.filter((n) => {
@@ -35,9 +41,9 @@ function distribution({ z, order }, temperature, k, p) {
     return stays || p === 1;
   });
   const left = kept.reduce((total, n) => total + all[n], 0);
-  const cut = z.map(() => 0);
+  const cut = all.map(() => 0);
   for (const n of kept) cut[n] = all[n] / left;
-  return { all, cut, kept };
+  return { cut, kept };
 }
 
 class Sampling extends Explorable {
@@ -76,12 +82,8 @@ class Sampling extends Explorable {
     const fed = this.fed[token];
     const h = product(this.W_h, from.h).map((sum, n) => Math.tanh(sum + fed[n]));
     const z = product(this.W_o, h);
-    const highest = Math.max(...z);
-    const whole = highest + Math.log(z.reduce((total, score) => total + Math.exp(score - highest), 0));
-    const logs = z.map((score) => score - whole);
+    const step = { h, scores: Float64Array.from(z), z, next: new Map() };
     z[this.data.start] = -Infinity; // is never drawn
-    const order = range(z.length).sort((a, b) => z[b] - z[a] || a - b);
-    const step = { h, z, logs, order, next: new Map() };
     this.steps += 1;
     from.next.set(token, step);
     return step;
@@ -94,23 +96,26 @@ class Sampling extends Explorable {
     let now = this.step(this.root, start);
     let logProbability = 0;
     for (const token of read) {
-      logProbability += now.logs[token];
+      const highest = Math.max(...now.scores);
+      const whole = now.scores.reduce((total, score) => total + Math.exp(score - highest), 0);
+      logProbability += now.scores[token] - highest - Math.log(whole);
       now = this.step(now, token);
     }
     const perplexity = read.length ? Math.exp(-logProbability / read.length) : null;
     const limit = k === OFF ? now.z.length : k;
-    const next = distribution(now, temperature, limit, p);
-    const [drawn, scores, ranks] = [[], [...now.z], now.order];
+    const before = chances(now.z, temperature);
+    const { cut: after, kept } = cutOff(now, before, limit, p);
+    const [drawn, scores, ranks] = [[], [...now.z], ordered(now)];
     for (let n = 0; n < count; n++) {
-      const { cut } = distribution(now, temperature, limit, p);
+      const all = chances(now.z, temperature);
+      const cut = limit === all.length && p === 1 ? all : cutOff(now, all, limit, p).cut;
       let [token, below, u] = [-1, 0, uniform(seed, n)];
       while (token < cut.length - 1 && below <= u) below += cut[++token];
       drawn.push(token);
       if (token === end) break;
       now = this.step(now, token);
     }
-    const { kept } = next;
-    const [all, cut] = [[...next.all], [...next.cut]];
+    const [all, cut] = [[...before], [...after]];
     const draws = drawn.map((_, n) => uniform(seed, n));
     return { read, logProbability, perplexity, scores, ranks, all, cut, kept, drawn, draws };
   }
