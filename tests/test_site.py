@@ -530,6 +530,12 @@ def test_a_figure_follows_the_mode_of_the_page():
     assert "--figure-width: 96px" in markup
 
 
+@pytest.mark.parametrize(("height", "stacked"), [(120, False), (216, True)])
+def test_panels_are_one_above_the_other_where_the_drawing_is_so_much_higher(height, stacked):
+    wide, narrow = '<svg viewBox="0 0 400 160">', f'<svg viewBox="0 0 200 {height}">'
+    assert site._stacked(wide, narrow) == stacked
+
+
 def test_a_page_weighs_little(learner):
     heavy = {
         path.relative_to(learner).as_posix(): path.stat().st_size

@@ -36,6 +36,7 @@ MENDED = {  # markup of extensions, and what it should be
 MARKER = re.compile(r"\s*### (BEGIN|END) SOLUTION\s*")
 MATH = r'<span class="math notranslate nohighlight">[^<]*</span>'
 PUNCTUATED = re.compile(rf"(\(?)({MATH})((?:’s|-\w+)?[,.;:!?)]*)")  # and what must not leave it
+VIEW = re.compile(r'viewBox="[\d.]+ [\d.]+ ([\d.]+) ([\d.]+)"')
 SIDES = re.compile(r"\b(left|right)\b", re.IGNORECASE)
 LOG = logging.getLogger(__name__)
 
@@ -195,9 +196,17 @@ class InlineFigures(SphinxPostTransform):
             if path.suffix == ".svg" and path.is_relative_to(made):
                 count += 1
                 wide, narrow = svg.themed(path.read_text("utf-8"), f"f{count}-", alt)
-                if narrow and any(map(SIDES.search, captions(image))):
+                if narrow and _stacked(wide, narrow) and any(map(SIDES.search, captions(image))):
                     image.parent["classes"].append("left-is-above")
                 image.replace_self(figure_svg(wide=wide, narrow=narrow))
+
+
+def _stacked(wide, narrow):
+    """Whether the drawing for a phone has below one another what stands side by side in the other:
+    it is more than twice as high for its width, where a smaller drawing of one panel is not."""
+    shapes = [VIEW.search(markup).groups() for markup in (wide, narrow)]
+    high, higher = (float(height) / float(width) for width, height in shapes)
+    return higher > 2 * high
 
 
 def captions(image):
