@@ -354,8 +354,10 @@ class _Walk:
         return self.roots.get(node.id, node.id) if isinstance(node, ast.Name) else ast.dump(node)
 
     def _block(self, node):
-        """The argument that a name is a block of, or None."""
-        return self.roots.get(node.id) if isinstance(node, ast.Name) else None
+        """The one argument of which blocks stand in a term, or None."""
+        names = [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
+        roots = {self.roots[name] for name in names if name in self.roots}
+        return roots.pop() if len(roots) == 1 else None
 
     def _result(self, i):
         if i is None:
@@ -546,11 +548,26 @@ class _Walk:
             ):
                 if isinstance(statement.op, ours):
                     yield replaced([ast.AugAssign(target, other(), statement.value)], says, 2)
+            if isinstance(statement.op, ast.Add) and isinstance(target, ast.Subscript):
+                kept = ast.Subscript(target.value, target.slice, ast.Load())
+                larger = ast.Call(_parsed("np.maximum"), [kept, statement.value], [])
+                new = ast.Assign([target], larger, lineno=0)
+                yield replaced([new], "the larger one stays, instead of the sum", 3)
             yield from self.expression(statement, "value", None, where)
             yield from self.expression(statement, "target", None, where)
         elif isinstance(statement, ast.Return):
             yield from self.result(statement, "value")
         elif isinstance(statement, ast.Expr):
+            call = statement.value
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "np.add.at":
+                added = ast.Subscript(call.args[0], call.args[1], ast.Store())
+                place = f"{ast.unparse(call.args[0])}[{ast.unparse(call.args[1])}]"
+                for line, code in (
+                    (ast.Assign([added], call.args[2], lineno=0), f"{place} = ..."),
+                    (ast.AugAssign(added, ast.Add(), call.args[2]), f"{place} += ..."),
+                ):
+                    says = f"`{code}` stands for `np.add.at`: of equal places, the last one is kept"
+                    yield replaced([line], says, 1)
             yield from self.expression(statement, "value", None, where)
         elif isinstance(statement, ast.For):
             yield from self.looped(parent, field, i, statement)
@@ -654,6 +671,8 @@ class _Walk:
             yield change(f"_ * {name}", f"there is a factor `{name}` too many", 4)
             if self.shapes[name][2]:
                 yield change(f"_ * (1 - {name})", f"there is a factor `1 - {name}` too many", 4)
+                slope = f"{name} * (1 - {name})"
+                yield change(f"_ * {slope}", f"there is a factor `{slope}`, a slope, too many", 4)
             yield change(f"_ / {name}", f"there is a division by `{name}` too many", 5)
             yield change(f"_ + {name}", f"there is a term `{name}` too many", 4)
         if inside and shape:
@@ -662,6 +681,10 @@ class _Walk:
             yield change("-_", "the sign is wrong", 3)
             yield change("0 * _", f"{is_} 0", 5)
             yield change("0 * _ + 1", f"{is_} 1", 5)
+        if shape and kind == "f":
+            yield change("np.abs(_)", "its numbers are taken without their signs", 4)
+            for code, what in (("np.maximum(_, 0)", "relu"), ("np.tanh(_)", "tanh")):
+                yield change(code, f"a {what} is applied to it", 5)
         if shape:
             if len(shape) == 2:
                 yield change("_.T", "it is transposed", 3)
@@ -1315,6 +1338,12 @@ class _Walk:
                 new = ast.Subscript(argument, ast.Constant(place), ast.Load())
                 says = f"only the {word} item is taken, not the {function} over all"
                 yield change(new, says, 2, (says,))
+        if function in ("max", "min", "argmax", "argmin") and len(node.args) == 1 - method:
+            size = ast.Call(_parsed("np.abs"), [argument], [])
+            called = ast.Attribute(size, node.func.attr, ast.Load()) if method else node.func
+            new = ast.Call(called, [] if method else [size], node.keywords)
+            says = f"the {function} in {text(node)} is that of the sizes, without their signs"
+            yield change(new, says, 3, ("size", function))
         if function == "copy":
             zeros = ast.Call(_parsed("np.zeros_like"), [argument], [])
             yield change(zeros, f"zeros stand for {text(node)}", 2)
@@ -1495,7 +1524,11 @@ class _Walk:
 
         turned = isinstance(index, ast.Slice) and index.step is not None
         if not turned and not isinstance(index, (ast.Slice, ast.Tuple)):
-            for new in self.neighbours(index):
+            several = self.neighbours(index)
+            if isinstance(index, ast.Name) and isinstance(node.value, ast.Name):
+                last = _parsed(f"len({node.value.id}) - 1")
+                several.append(ast.Call(_name("min"), [several[0], last], []))
+            for new in several:
                 other = at(new)
                 yield change(
                     other,
@@ -1586,6 +1619,8 @@ class _Walk:
         if moved and isinstance(index.op, ast.Sub) and _is(index.right, 1):
             before = _binary(index.left, ast.Sub, ast.Constant(2))
             new.append(ast.Call(_name("max"), [before, ast.Constant(0)], []))
+        if isinstance(index, ast.Name):
+            new.append(ast.Call(_name("max"), [new[1], ast.Constant(0)], []))
         return [*new, ast.Constant(0), ast.Constant(-1)]
 
     def slice(self, node, change):
@@ -1712,6 +1747,10 @@ class _Walk:
             if shape and its_shape == () and its_kind in "iu" and self.is_given(other):
                 yield change(_name(other), f"`{other}` stands for `{node.id}`", 4)
             alike = its_shape == shape and (its_kind == kind or {its_kind, kind} <= set("iuf"))
+            if inside and shape and other != node.id and alike and self.shapes[other][2]:
+                new = _binary(ast.Constant(1), ast.Sub, _name(other))
+                says = f"`1 - {other}` stands for `{node.id}`"
+                yield change(new, says, 3, ("1-", node.id, other))
             if other != node.id and alike:
                 yield change(
                     _name(other),

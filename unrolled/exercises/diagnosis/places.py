@@ -138,7 +138,7 @@ def _by_zeros(part):
             if letter not in letters.split() or not letter.isidentifier():
                 continue
             its = letters.split().index(letter)
-            wrong, zero = [], []
+            wrong, zero, mixed = [], [], 0
             for case, one, other in zip(part.cases, part.got, part.right, strict=True):
                 array = np.asarray(case[name])
                 if array.ndim <= its or array.shape[its] != other.shape[axis]:
@@ -146,8 +146,9 @@ def _by_zeros(part):
                 where = differs(one.astype("float64"), other.astype("float64"), part.tolerance)
                 wrong += _lines(where, axis)
                 zero += _lines(array == 0, its)
+                mixed += len(set(_lines(where, axis))) > 1
             else:
-                if wrong == zero and min(sum(wrong), len(wrong) - sum(wrong)) > 2:
+                if wrong == zero and mixed > 1:
                     items = "those items" if part.right[-1].ndim > 1 else "those"
                     return (
                         f"exactly {items} {part.along(axis)} are wrong for which `{name}` holds a 0"

@@ -399,7 +399,12 @@ def _shifts(part, ndim):
             ),
         ):
             yield text.format(where), lambda r, c, p=pieces, a=axis: np.concatenate(p(r), a)
-        for text, f in (("largest", np.max), ("smallest", np.min)):
+        for text, f in (
+            ("largest", np.max),
+            ("smallest", np.min),
+            ("sum", np.sum),
+            ("mean", np.mean),
+        ):
             yield (
                 f"every item{where} is the {text} of those asked for",
                 lambda r, c, f=f, a=axis: np.broadcast_to(f(r, axis=a, keepdims=True), r.shape),

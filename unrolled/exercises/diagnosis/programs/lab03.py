@@ -37,15 +37,15 @@ def filter_network(x, beta, alpha):
 
 def filter_network_by_equation(x, beta, alpha):
     p = len(alpha)
-    g, y = np.zeros(len(x) + p), np.zeros(len(x))
+    v, y = np.zeros(len(x) + p), np.zeros(len(x))
     for t in range(len(x)):
         now = t + p
-        g[now] = x[t]
+        v[now] = x[t]
         for j in range(p):
-            g[now] += alpha[j] * g[now - 1 - j]
-        y[t] = beta[0] * g[now]
+            v[now] += alpha[j] * v[now - 1 - j]
+        y[t] = beta[0] * v[now]
         for j in range(p):
-            y[t] += beta[j + 1] * g[now - 1 - j]
+            y[t] += beta[j + 1] * v[now - 1 - j]
     return y
 
 
