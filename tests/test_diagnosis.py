@@ -273,6 +273,20 @@ def toy(**changes):
         (lambda x, k: (np.tanh(x) * k * (1 + 3e-7), x.sum(axis=0)), "a numerical derivative"),
         (lambda x, k: (np.round(np.tanh(x) * k, 5), x.sum(axis=0)), "is rounded to 5 decimals"),
         (lambda x, k: np.tanh(x) * k, "It returned a single value"),
+        (lambda x, k: (np.tanh(x) * k * (1 - x), x.sum(axis=0)), "expected one times `1 - x`."),
+        (lambda x, k: (np.tanh(x) * k, x.sum(axis=0) + x[-1]), "In `db`: `x[-1]` was added to it"),
+        (
+            lambda x, k: (np.tanh(x) * k, np.full(x.shape[1], x.sum())),
+            "every item is the sum of those asked for",
+        ),
+        (
+            lambda x, k: (np.tanh(x) * k, np.abs(x.sum(axis=0)) * -1),
+            "where the expected number is positive, it has the wrong sign; all else is right",
+        ),
+        (
+            lambda x, k: (np.tanh(x) * k + (x < 0) * np.sin(x * 3.3) ** 2, x.sum(axis=0)),
+            "it is wrong exactly where `x` is negative",
+        ),
     ],
 )
 def test_what_is_said(answer, words):
@@ -356,6 +370,51 @@ def test_sentences_hold_no_name_that_only_our_programs_have():
     assert clear("the term `later` is missing") == ""  # it was computed from what has changed
     assert clear("in `later`, the factor `2` is missing") == "the factor `2` is missing"
     assert clear("in `later`, it is transposed") == ""
+
+
+def test_two_arguments_mistaken_at_once_are_told_together():
+    def cut(x, m, dilation):
+        return np.convolve(x, m)[: len(x)]
+
+    says = told("causal_conv", cut)
+    assert "`m` is read from its end to its beginning, and `dilation` counts as 1" in says
+
+
+def test_a_line_left_out_at_the_end_of_a_loop_is_told():
+    def one_step_short(dh, x, h_0, W_i, W_h, b, alpha):
+        dW_h, _ = leaky_by()(dh, x, h_0, W_i, W_h, b, alpha)
+        h_1 = (1 - alpha) * h_0 + alpha * np.tanh(x[0] @ W_i.T + h_0 @ W_h.T + b)
+        _, dh_1 = leaky_by()(dh[1:], x[1:], h_1, W_i, W_h, b, alpha)
+        return dW_h, dh_1 + dh[0]
+
+    assert "in its last (the first in time) step" in told("leaky_gradient", one_step_short)
+
+
+def test_each_wrong_result_has_an_alteration_of_its_own():
+    def added_up(x, v, w, W_i):
+        h, S, R = np.zeros(len(w)), np.zeros(len(w)), np.zeros_like(W_i)
+        dw, dW_i = np.zeros(len(w)), np.zeros_like(W_i)
+        for x_t, v_t in zip(x, v, strict=True):
+            new = np.tanh(w * h + W_i @ x_t)
+            slope = 1 - new**2
+            S = S + slope * (h + w * S)
+            R = R + slope[:, None] * (x_t + w[:, None] * R)
+            h, dw, dW_i = new, dw + v_t * S, dW_i + v_t[:, None] * R
+        return dw, dW_i
+
+    says = told("online_gradient", added_up)
+    assert "in `S`, there is a term `S` too many" in says
+    assert "in `R`, there is a term `R` too many" in says
+
+
+def test_items_in_which_an_argument_is_zero_are_told():
+    def empty_ones_forgotten(words, lengths, start, end):
+        program = next(p.values[1] for p in PROGRAMS if p.values[0].name == "inputs_and_targets")
+        inputs, targets, mask = program(words, lengths, start, end)
+        return inputs, targets, mask & (lengths > 0)
+
+    says = told("inputs_and_targets", empty_ones_forgotten)
+    assert "exactly those items along B are wrong for which `lengths` holds a 0" in says
 
 
 def test_the_row_of_the_end_token_is_no_padding():
