@@ -7,6 +7,7 @@ from .answers import facts, listed
 
 NEARLY = 1e-4  # relative error of what is more likely rounded or approximated than wrong
 TINY = 1e-6  # an argument so small that a rule for the other sign gives the same
+LIMIT = 20  # below it, whole numbers are seldom limited on purpose
 FLOAT32 = 3e-6  # relative error of what float32 leaves
 DERIVATIVES = ("gradient", "backward", "derivative")
 
@@ -172,7 +173,8 @@ def _by_expected(part):
     if len(expected) == 1 and special and not expected & set(right[~wrong].tolist()):
         says = f"it is wrong exactly where {expected.pop():.4g} is expected"
         return f"{says}: there it is {came.pop():.4g}" if len(came) == 1 else says
-    if right[wrong].min() > right[~wrong].max() and len(came) == 1:
+    large = part.right[0].dtype.kind == "f" or right[wrong].min() >= LIMIT
+    if large and right[wrong].min() > right[~wrong].max() and len(came) == 1:
         return (
             f"it is right where up to {right[~wrong].max():.4g} is expected, and wrong where "
             f"{right[wrong].min():.4g} or more is: is there a limit?"
