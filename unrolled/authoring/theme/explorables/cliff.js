@@ -17,10 +17,11 @@ const sigmoid = (a) => 1 / (1 + Math.exp(-a));
 function loss(w, b) {
   let [h, byW, byB] = [sigmoid(0.5), 0, 0];
   for (let t = 0; t < 50; t++) {
-    [byW, byB] = [h + w * byW, 1 + w * byB];
+    const [sumByW, sumByB] = [h + w * byW, 1 + w * byB];
     h = sigmoid(w * h + b);
     const slope = h * (1 - h);
-    [byW, byB] = [byW * slope, byB * slope];
+    byW = sumByW * slope;
+    byB = sumByB * slope;
   }
   const off = h - 0.7;
   return [off * off, 2 * off * byW, 2 * off * byB];
@@ -53,6 +54,16 @@ function contours() {
     }
   }
   return `<path class="muted" stroke-width="0.7" d="${steps.join("")}"/>`;
+}
+
+// Points without those that would be drawn where the one before is.
+function apart(points) {
+  let [x, y] = [NaN, NaN];
+  return points.filter((point) => {
+    if (Math.abs(point[0] - x) < 0.3 && Math.abs(point[1] - y) < 0.3) return false;
+    [x, y] = point;
+    return true;
+  });
 }
 
 class Cliff extends Explorable {
@@ -100,8 +111,8 @@ class Cliff extends Explorable {
     const [colour, end] = [threshold === Infinity ? "red" : "blue", points.at(-1)];
     const drawn = points.map(([w, b]) => [across(w), up(b)]);
     const way = [
-      path(drawn, colour),
-      dots(drawn.filter((_, step) => step % 10 === 0), 1.6, `${colour} filled`),
+      path(apart(drawn), colour),
+      dots(apart(drawn.filter((_, step) => step % 10 === 0)), 1.6, `${colour} filled`),
       circle(across(points[0][0]), up(points[0][1]), 5, "ink filled"),
       circle(across(end[0]), up(end[1]), 5, `${colour} on-paper`),
     ].join("");
