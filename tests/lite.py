@@ -76,10 +76,24 @@ def alone(context, address):
 def opened(page, address, lab):
     """Click through to a lab, and wait until its Python is ready."""
     page.goto(f"{address}/lite/index.html?lab={lab}")
+    ready(page)
+
+
+def ready(page):
+    """Wait until a lab is open and its Python ready."""
     page.wait_for_url("**/notebooks/index.html?path=*", timeout=SECONDS)
     page.wait_for_function(OPEN, timeout=SECONDS)
     page.get_by_text("Python is ready.").wait_for(timeout=SECONDS)
     page.wait_for_function(READY, timeout=SECONDS)
+
+
+def reached(page, matches, key="Tab"):
+    """Whether some presses of a key bring the focus to what JavaScript says `it` is."""
+    for _ in range(60):
+        if page.evaluate(f"() => {{ const it = document.activeElement; return {matches}; }}"):
+            return True
+        page.keyboard.press(key)
+    return False
 
 
 def notebooks():

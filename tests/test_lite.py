@@ -51,6 +51,8 @@ class Story:
     scores: dict = field(default_factory=dict)
     named: dict = field(default_factory=dict)
     endless: str = ""
+    heavy: list = field(default_factory=list)
+    by_keyboard: list = field(default_factory=list)
     found: list = field(default_factory=list)  # by axe
     sideways: float = 0
     offline: list = field(default_factory=list)
@@ -68,11 +70,12 @@ def story(site, chromium):
         page = context.new_page()
         page.set_default_timeout(lite.SECONDS)
         page.on("pageerror", lambda error: told.errors.append(str(error)))
-        lite.opened(page, address, NOTEBOOK)
+        told.by_keyboard = by_keyboard(page, address)
         told.untouched = page.evaluate(lite.RUN_ALL)
         page.evaluate(lite.FILL, {name: cell.source for name, cell in answers(LAB).items()})
         told.filled = page.evaluate(lite.RUN_ALL)
         told.scores = scores(page)
+        told.heavy = heavy(page)
         told.named = mistakes(page)
         page.get_by_text("Kept in this browser").wait_for()
         with page.expect_download() as download:
@@ -138,6 +141,42 @@ print(_json.dumps({{n: [m.name, _lab.check(n, m.function).misconception] for n, 
     return json.loads(told["text"])
 
 
+def by_keyboard(page, address):
+    """Open a lab, run its first cell and take it home: what of that was reached by keys alone."""
+    page.goto(f"{address}/lite/index.html")
+    page.get_by_role("link", name="Lab 1: Convolution").wait_for()
+    done = [lite.reached(page, "it.innerText === 'Lab 1: Convolution'")]
+    page.keyboard.press("Enter")
+    lite.ready(page)
+    done.append(lite.reached(page, "Boolean(it.closest('.jp-Notebook'))"))
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_function(RUN, timeout=lite.SECONDS)
+    done.append(lite.reached(page, "it.innerText === 'Download my notebook'", "Shift+Tab"))
+    with page.expect_download():
+        page.keyboard.press("Enter")
+    return done
+
+
+RUN = "() => window.jupyterapp.shell.currentWidget.content.widgets[1].model.executionCount > 0"
+HEAVY = f"""
+import json as _json
+from unrolled.exercises.{LAB} import LAB as _lab
+def _calls_itself(x, m):
+    return _calls_itself(x, m)
+def _asks_for_4_GB(x, m):
+    return [0.0] * 2**30
+print(_json.dumps([str(_lab.check("correlate", f)) for f in (_calls_itself, _asks_for_4_GB)]))
+"""
+
+
+def heavy(page):
+    """Verdicts on answers that call themselves without end, and ask for all memory."""
+    told = page.evaluate(lite.EXECUTE, HEAVY)
+    assert not told["error"]
+    return json.loads(told["text"])
+
+
 def endless(page):
     """What the notebook says of an answer that does not end; then the right one is back."""
     hurry = f"""
@@ -189,6 +228,16 @@ def test_a_misconception_of_each_exercise_is_named(story):
 
 def test_an_answer_without_end_costs_a_restart_and_names_its_exercise(story):
     assert "correlate did not end within 1 s," in story.endless
+
+
+def test_recursion_without_end_and_4_gigabytes_get_a_verdict(story):
+    recursion, memory = story.heavy
+    assert "RecursionError: a function calls itself without end" in recursion
+    assert "MemoryError" in memory
+
+
+def test_a_lab_is_opened_run_and_taken_home_by_keys_alone(story):
+    assert story.by_keyboard == [True, True, True]
 
 
 def test_work_is_there_again_and_runs_without_a_network(story):
