@@ -186,7 +186,12 @@ def matches(exercise, cases, parts, right):
     if not known.variants or not wrong or not all(part.comparable for part in parts):
         return None, {}
     whole, partial = [], {i: [] for i in wrong}
+    failing = [
+        i for i, states in enumerate(zip(*(p.wrong for p in parts), strict=True)) if any(states)
+    ]
     probe = known.probe
+    if probe not in failing:  # where the answer is right, most variants agree with it
+        probe = min(failing, key=lambda i: _size(known.cases[i]))
     for world, variant in known.variants:
         value = known.result(world, variant, probe)
         if value is None:
@@ -196,23 +201,22 @@ def matches(exercise, cases, parts, right):
         ]
         if not any(i in agrees for i in wrong):
             continue
-        agrees = _verified(known, world, variant, parts, agrees)
+        agrees = _verified(known, world, variant, parts, agrees, probe)
         if len(agrees) == len(parts):
             whole.append((world, variant))
         for i in wrong:
             if i in agrees:
                 partial[i].append((len(agrees), world, variant))
     whole = _simplest(whole)
-    failing = sum(map(any, zip(*(part.wrong for part in parts), strict=True)))
     if whole and _enough(parts, wrong):
-        return Match(_told(known, whole), frozenset(range(len(parts))), failing), {}
+        return Match(_told(known, whole), frozenset(range(len(parts))), len(failing)), {}
     alone = {}
     for i in wrong:
         if partial[i] and _enough(parts, [i]):
             most = max(count for count, *_ in partial[i])
             best = [(world, one) for count, world, one in partial[i] if count == most]
             best = _simplest(best)
-            alone[i] = Match(_told(known, best), frozenset([i]), failing)
+            alone[i] = Match(_told(known, best), frozenset([i]), len(failing))
     return None, alone
 
 
@@ -221,12 +225,12 @@ def _simplest(variants):
     return [pair for pair in variants if pair[1].rank < PAIR] or variants
 
 
-def _verified(known, world, variant, parts, agrees):
+def _verified(known, world, variant, parts, agrees, probe):
     """Those of the parts in which the variant gives the answer in every case."""
     for case in range(len(known.cases)):
         if not agrees:
             break
-        if case == known.probe:
+        if case == probe:
             continue
         value = known.result(world, variant, case)
         if value is None:
