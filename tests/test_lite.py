@@ -232,7 +232,7 @@ def test_an_answer_without_end_costs_a_restart_and_names_its_exercise(story):
 
 def test_recursion_without_end_and_4_gigabytes_get_a_verdict(story):
     recursion, memory = story.heavy
-    assert "RecursionError: a function calls itself without end" in recursion
+    assert "RecursionError" in recursion
     assert "MemoryError" in memory
 
 
