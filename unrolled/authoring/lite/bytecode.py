@@ -50,9 +50,10 @@ def compiled(core, parts):
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        done = subprocess.run([program, SCRIPT, core, folder], stdout=subprocess.DEVNULL)
+        done = subprocess.run([program, SCRIPT, core, folder], capture_output=True, text=True)
         if done.returncode:
-            print("labs in the browser: that failed, so their Python compiles at each start")
+            why = (done.stderr.strip().splitlines() or ["it gives no reason"])[-1]
+            print(f"labs in the browser: it failed ({why}), so their Python compiles at each start")
             return parts
         found = [path for path in Path(folder).rglob("*.py*") if path.is_file()]
         read = {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
