@@ -593,7 +593,8 @@ def test_an_interrupt_while_the_process_is_made_is_not_lost(one, copies):
 def test_the_reader_can_interrupt_a_check(one, how, copies, monkeypatch):
     monkeypatch.setattr(running, "SECONDS_TO_STOP", 60.0)
     threads = threading.active_count()
-    timer = threading.Timer(0.2, _thread.interrupt_main)
+    reader = threading.main_thread().ident, signal.SIGINT
+    timer = threading.Timer(0.2, signal.pthread_kill, reader)
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         verdict(replace(one, time_limit=60.0), endless, how)
