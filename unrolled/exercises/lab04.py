@@ -594,12 +594,15 @@ def _draw_cases(rng):
         (6, 5, 1.3, 1, 0.9),  # the best token alone is left
         (6, 7, 1.0, 7, 0.01),  # and here, too: the first is in the nucleus in any case
         (6, 7, 0.01, 5, 0.9),  # scores of 1000 after the division: the exponential overflows
+        (7, 3, 300.0, 3, 1.0),  # probabilities that are 0 before the division, and not after it
     ]
     cases = []
     for B, V, temperature, k, p in chosen:
         z, u = 1.5 * rng.normal(size=(B, V)), rng.random(B)
         if temperature == 0.01:
             z *= 8
+        if temperature == 300.0:
+            z *= 600
         if V == 6:
             z[0], u[0] = (-9, -8, 1, 2, 0.5, 0), 0.0  # u = 0: a token that was cut is never drawn
         if V == 5:
