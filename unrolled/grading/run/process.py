@@ -89,8 +89,10 @@ class Process:
 
     def _moved(self, ready):
         """Read and write what can be read and written now; a Stop where its end was seen."""
-        stop = None
-        for key, _ in ready.select(PAUSE):
+        stop, events = None, ready.select(PAUSE)
+        if not events and self.process.poll() is not None:
+            return self._left_behind()
+        for key, _ in events:
             if key.fileobj is self.process.stdout:
                 stop = self._receive()
                 continue
@@ -156,6 +158,13 @@ class Process:
             name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
             return Stop(Ending.CRASHED, f"Its process ended by the signal {name}.")
         return Stop(Ending.CRASHED, "Its process ended before it gave a result.")
+
+    def _left_behind(self):
+        """It has ended, and something that it started, which holds its output open, has not: so
+        does bubblewrap, rarely, at its start."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        return self._ended()
 
     # ---------------------------------------------------------------------- looking at it
     def _pid(self):
