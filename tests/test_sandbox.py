@@ -22,6 +22,7 @@ from unrolled.common import wire
 from unrolled.exercises import load, names
 from unrolled.grading.model import Ending, GradingError, Limits, Stop
 from unrolled.grading.run import confine, kit, sandbox, scratch, visible
+from unrolled.grading.run.process import Process
 from unrolled.grading.run.sandbox import Sandbox
 from unrolled.grading.run.visible import site_folders
 
@@ -144,6 +145,14 @@ def test_the_kit_holds_no_answers():
     grading = kit.folder() / "unrolled" / "grading"
     inside = {path.relative_to(grading).as_posix() for path in grading.rglob("*.py")}
     assert inside == {"__init__.py", "run/__init__.py", *(f"run/{name}" for name in kit.NEEDED)}
+
+
+def test_a_process_that_leaves_another_behind_is_over_at_once():
+    """As bubblewrap does, rarely, when it ends at its start: its child holds the output open."""
+    with Process(["/bin/sh", "-c", "sleep 300 & exit 3"], {}, output_mb=1) as process:
+        stop = process.ask(None, sandbox.START)
+    assert stop == Stop(Ending.CRASHED, "Its process ended before it gave a result.")
+    assert process.process.returncode == 3
 
 
 @pytest.mark.parametrize("lab", names())
