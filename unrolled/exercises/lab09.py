@@ -226,11 +226,11 @@ STEP = Exercise(
             "Every layer continued from the state of the first. Each has a past of its own, h[k].",
         ),
         Misconception(
-            "W_h transposed",
+            "W_h not transposed",
             _by_layer(
                 lambda k, x, below, h, W_i, W_h, b: _cell(below, h[k], W_i[k], W_h[k].T, b[k])
             ),
-            "W_h is transposed. With the batch in rows the product is h @ W_h.T.",
+            "With the batch in rows the product is h @ W_h.T: W_h has to be transposed.",
         ),
         Misconception(
             "top layer only",

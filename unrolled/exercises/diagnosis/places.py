@@ -256,9 +256,8 @@ def _entries(part, masks):
     if whole or len(values) < 3:
         return ""
     if (values == 0).all():
-        return (
-            "all that is wrong is 0: something was not filled, was multiplied away, or lost to a 0"
-        )
+        whence = "never filled, from an empty place, multiplied away, or lost to a 0"
+        return f"all that is wrong is 0: {whence}"
     if np.isnan(values).all():
         return "all that is wrong is nan"
     if len(set(values.tolist())) == 1:

@@ -125,7 +125,7 @@ def _relations(part, others):
         yield "True and False are exchanged", lambda r, c: ~r
     if all(same(one, 0 * one, 0) for one in part.got):
         word = "every number is 0" if ndim else "it is 0"
-        yield f"{word}: is the result filled, and is that what you return?", lambda r, c: 0 * r
+        yield f"{word}: is something never filled, or multiplied by 0?", lambda r, c: 0 * r
     counts = part.right[0].dtype.kind in "iu" and len({n for r in part.right for n in r.flat}) > 2
     if counts:
         says = "it says whether the expected number is other than 0, not which number it is"
