@@ -18,7 +18,7 @@ from submissions import answers, assignment
 
 from unrolled import exercises
 from unrolled.authoring import machine
-from unrolled.authoring.lite import assemble, available, pyodide, shared
+from unrolled.authoring.lite import assemble, available, bytecode, pyodide, shared
 from unrolled.authoring.notebooks import ROOT
 from unrolled.grading.assign import handout
 from unrolled.grading.model import GradingError
@@ -375,6 +375,21 @@ SPOIL = """async () => {
     }
   }
 }"""
+
+
+def test_a_node_that_does_not_start_is_none_and_says_what_it_lacks(tmp_path, monkeypatch):
+    broken = tmp_path / "node"
+    said = "node: error while loading shared libraries: libatomic.so.1: cannot open it"
+    broken.write_text(f'#!/bin/sh\necho "{said}" >&2\nexit 127\n')
+    broken.chmod(0o755)
+    monkeypatch.setattr(bytecode, "_candidates", lambda: [str(broken)])
+    bytecode.node.cache_clear()
+    try:
+        program, why = bytecode.node()
+    finally:
+        bytecode.node.cache_clear()
+    assert program is None
+    assert why == f"{said}; on Debian: apt install libatomic1, then `make book` again"
 
 
 def test_a_damaged_cache_of_the_build_is_made_anew(site, tmp_path, monkeypatch):

@@ -89,12 +89,12 @@ def run(names, root=notebooks.ROOT):
     cache = get_cache(cache_folder(root))
     kept = cache.path / "dependencies.json"
     known = json.loads(kept.read_text()) if kept.exists() else {}
-    digests, failures, stale = {}, [], []
+    digests, failures, stale, reaching = {}, [], [], {}
     for name in names:
         try:
             nb = read(root, name)
             key = cache.create_hashed_notebook(nb)[1]
-            digests[name] = dependency_digest(nb, root, (root / name).parent)
+            digests[name] = dependency_digest(nb, root, (root / name).parent, reaching)
             if known.get(key) == digests[name] and _has_record(cache, key):
                 continue
             if name.endswith(".md"):
@@ -136,15 +136,17 @@ def read(root, name):
         raise notebooks.AuthoringError(name, None, None, message) from None
 
 
-def dependency_digest(nb, root, folder):
+def dependency_digest(nb, root, folder, reaching=None):
     """Digest of what the notebook's outputs depend on besides its own cells.
 
     That is the lock, the Python version, the package's modules it reaches by imports (with the data
     files beside those in rooms such as support/), and files beside it that its code names.
+    `reaching` is what `reached` keeps from one notebook to the next.
     """
     code = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "code")
     digest = hashlib.sha256(sys.version.encode())
-    for path in sorted(reached(code, root) | named(code, folder) | {root / "requirements.txt"}):
+    files = reached(code, root, reaching) | named(code, folder) | {root / "requirements.txt"}
+    for path in sorted(files):
         if path.is_file():
             digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()

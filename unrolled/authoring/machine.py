@@ -81,7 +81,7 @@ def driver_says():
     return said[-1] if done.returncode else ""
 
 
-def _package(said):
+def package(said):
     """Debian's package of the library that a program misses, or None: libatomic1."""
     found = LIBRARY.search(said)
     return "".join(found.groups()) if found else None
@@ -91,8 +91,8 @@ def why_no_browser():
     """Why the site cannot be looked at here, and what helps, in a sentence; empty when it can."""
     named = os.environ.get("UNROLLED_CHROMIUM")
     if driver_says():
-        package = _package(driver_says())
-        helps = f"apt install {package}" if package else "python -m playwright install-deps"
+        library = package(driver_says())
+        helps = f"apt install {library}" if library else "python -m playwright install-deps"
         return f"Playwright does not start ({driver_says()}); on Debian: {helps}."
     if browser():
         return ""
@@ -131,8 +131,8 @@ def fetch():
     Each attempt that fails is one line; nothing is raised.
     """
     wanted, has_apt = [], shutil.which("apt-get") and os.geteuid() == 0
-    if has_apt and _package(driver_says()):
-        _fetch_with_apt([_package(driver_says())])
+    if has_apt and package(driver_says()):
+        _fetch_with_apt([package(driver_says())])
     if why_no_browser() and not os.environ.get("UNROLLED_CHROMIUM"):
         _fetch_with_playwright()
         wanted += ["chromium"] if why_no_browser() else []

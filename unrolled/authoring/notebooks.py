@@ -7,6 +7,7 @@ number and report what is wrong in the same words: file, cell, line, what it is,
 import ast
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from unrolled.common.files import ROOT
@@ -94,10 +95,6 @@ def relative_name(path, root=ROOT):
 
 def read(path, root=ROOT):
     """Read one MyST notebook. Raises AuthoringError where the file is not a valid one."""
-    import nbformat
-    import yaml
-    from jupytext.myst import MystMetadataParsingError, myst_to_notebook
-
     path = Path(path)
     name = relative_name(path, root)
     try:
@@ -107,6 +104,16 @@ def read(path, root=ROOT):
         raise AuthoringError(name, None, line, "not UTF-8; save the file as UTF-8") from None
     except OSError as error:
         raise AuthoringError(name, None, None, f"cannot be read: {error.strerror}") from None
+    return _parsed(path, name, text)
+
+
+@lru_cache(maxsize=64)  # a build asks for each several times
+def _parsed(path, name, text):
+    """The notebook at `path`, called `name`, whose text is `text`."""
+    import nbformat
+    import yaml
+    from jupytext.myst import MystMetadataParsingError, myst_to_notebook
+
     try:
         nb = myst_to_notebook(text, add_source_map=True)
     except MystMetadataParsingError as error:

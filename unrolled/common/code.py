@@ -31,9 +31,13 @@ def chapters_and_rooms(trees):
     return {part[1] for part in parts if part[0] == PACKAGE and len(part) > 1}
 
 
-def reached(code, root):
-    """The package's files which `code` reaches by imports, directly or through other modules."""
-    package = Path(root, PACKAGE)
+def reached(code, root, known=None):
+    """The package's files which `code` reaches by imports, directly or through other modules.
+
+    known: {module: files it needs itself}, filled here; for one who asks of several codes while no
+    file changes
+    """
+    known = {} if known is None else known
     found, todo = set(), _files(code, root, None)
     while todo:
         path = todo.pop()
@@ -41,10 +45,18 @@ def reached(code, root):
             continue
         found.add(path)
         if path.suffix == ".py":
-            todo |= _files(path.read_text("utf-8"), root, path.parent)
-            if path.parent != package:  # a room: its modules may read the data that lie there
-                todo |= {file for file in path.parent.iterdir() if file.suffix not in (".py", "")}
+            if path not in known:
+                known[path] = _needed(path, root)
+            todo |= known[path]
     return found
+
+
+def _needed(path, root):
+    """Files of the package that the module at `path` imports, or may read."""
+    files = _files(path.read_text("utf-8"), root, path.parent)
+    if path.parent != Path(root, PACKAGE):  # a room: its modules may read the data that lie there
+        files |= {file for file in path.parent.iterdir() if file.suffix not in (".py", "")}
+    return files
 
 
 def _files(code, root, folder):

@@ -8,8 +8,11 @@ import re
 import shutil
 import subprocess
 import tempfile
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+
+from unrolled.authoring import machine
 
 # what no start of a lab imports, though a cell may
 RARE = re.compile(
@@ -20,15 +23,27 @@ RARE = re.compile(
 SCRIPT = Path(__file__).with_name("bytecode.mjs")
 
 
+@cache
 def node():
-    """The program of Node, or None."""
+    """(the program of Node or None, why there is none)."""
+    why = "none is installed"
+    for path in _candidates():
+        done = subprocess.run([path, "--version"], capture_output=True, text=True)
+        if done.returncode == 0:
+            return path, ""
+        why = (done.stderr.strip().splitlines() or ["it gives no reason"])[-1]
+        if package := machine.package(why):
+            why += f"; on Debian: apt install {package}, then `make book` again"
+    return None, why
+
+
+def _candidates():
     driver = find_spec("playwright")
     if driver:
-        for name in ("node", "node.exe"):
-            path = Path(driver.origin).parent / "driver" / name
-            if path.exists():
-                return str(path)
-    return shutil.which("node")
+        folder = Path(driver.origin).parent / "driver"
+        yield from (str(path) for path in (folder / "node", folder / "node.exe") if path.exists())
+    if shutil.which("node"):
+        yield shutil.which("node")
 
 
 def compiled(core, parts):
@@ -37,9 +52,11 @@ def compiled(core, parts):
     core: the folder of Pyodide
     parts: by the names that they have in the browser, which tracebacks show
     """
-    program = node()
+    program, why = node()
     if program is None:
-        print("labs in the browser: no Node, so their Python starts without bytecode", flush=True)
+        print(
+            f"labs in the browser: no Node starts ({why}); so their Python compiles at each start"
+        )
         return parts
     modules = {
         name: data for name, data in parts.items() if name[-3:] == ".py" and not RARE.search(name)

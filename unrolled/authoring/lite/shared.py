@@ -52,7 +52,7 @@ def build():
     for module in (sys.modules[__name__], bundle, bytecode, piplite, pyodide, wheels):
         known.update(inspect.getsource(module).encode())
     known.update(bytecode.SCRIPT.read_bytes())
-    known.update(str(bytecode.node() is None).encode())
+    known.update(str(bytecode.node()[0] is None).encode())
     for name in ("jupyterlite-core", "jupyterlite-pyodide-kernel", *wheels.closure(wheels.KERNEL)):
         known.update(f"{name} {version(name)}\n".encode())
     target = cache() / f"labs-{known.hexdigest()[:16]}"
