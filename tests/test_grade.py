@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent import futures
 from dataclasses import replace
 from pathlib import Path
 
@@ -375,6 +376,20 @@ def test_a_grading_process_that_dies_is_tried_again(tmp_path):
 
 
 def test_a_grading_process_that_always_dies_costs_one_student():
+    done = dict(executors.Processes(2).run(dies_if_bad, ["a", "bad", "c", "d"]))
+    assert Counter(type(result) for result in done.values()) == {str: 3, Stop: 1}
+    assert done[1].ending is Ending.CRASHED
+
+
+def test_a_grading_process_may_die_before_all_is_handed_out(monkeypatch):
+    class Waiting(executors.ProcessPoolExecutor):
+        def submit(self, function, task):
+            future = super().submit(function, task)
+            if task == "bad":
+                futures.wait([future])
+            return future
+
+    monkeypatch.setattr(executors, "ProcessPoolExecutor", Waiting)
     done = dict(executors.Processes(2).run(dies_if_bad, ["a", "bad", "c", "d"]))
     assert Counter(type(result) for result in done.values()) == {str: 3, Stop: 1}
     assert done[1].ending is Ending.CRASHED

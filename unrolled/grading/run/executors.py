@@ -64,13 +64,18 @@ class Processes:
         context = multiprocessing.get_context("spawn")  # no copy of our threads and locks
         workers = min(self.workers, len(tasks))
         pool = ProcessPoolExecutor(workers, context, _begin, (os.getpid(), kit.folder()))
+        futures, died = {}, Stop(Ending.CRASHED, "The process that graded it died.")
         try:
-            futures = {pool.submit(function, task): index for index, task in tasks.items()}
+            for index, task in tasks.items():
+                try:
+                    futures[pool.submit(function, task)] = index
+                except BrokenProcessPool:  # by a task before it
+                    yield index, died
             for future in as_completed(futures):
                 try:
                     yield futures[future], future.result()
                 except BrokenProcessPool:
-                    yield futures[future], Stop(Ending.CRASHED, "The process that graded it died.")
+                    yield futures[future], died
         except BaseException:
             _stop(pool)
             raise
