@@ -44,7 +44,7 @@ def launched():
 class Server(http.server.SimpleHTTPRequestHandler):
     """Serves files, keeps their names in `asked`, and makes the trouble it is told to make.
 
-    trouble: {part of a name: "cut" or "damaged"}
+    trouble: {part of a name: "cut", "damaged" or "away", which is no answer at all}
     """
 
     def __init__(self, *arguments, trouble, asked, **options):
@@ -56,6 +56,9 @@ class Server(http.server.SimpleHTTPRequestHandler):
         kind = next((kind for part, kind in self.trouble.items() if part in self.path), None)
         if kind is None:
             super().do_GET()
+            return
+        if kind == "away":
+            self.close_connection = True
             return
         self.send_response(200)
         self.send_header("Content-Length", "6" if kind == "damaged" else "600000")

@@ -24,6 +24,11 @@ if (!globalThis.crossOriginIsolated) {
 
 const WAIT = 800; // milliseconds without a change before the work is saved
 
+// Whether the browser has promised not to delete what it keeps. Firefox asks the reader, who may
+// take long to answer.
+let lasting = false;
+navigator.storage?.persist?.().then((granted) => (lasting = granted));
+
 const bar = document.createElement("header");
 bar.id = "unrolled-bar";
 bar.innerHTML =
@@ -64,7 +69,6 @@ async function keep(context) {
   try {
     await context.save();
     const time = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    const lasting = sessionStorage.getItem("unrolled-lasting") !== "no";
     const advice = lasting ? "" : " Download your notebook when you stop: this browser may delete what it keeps.";
     say(`Kept in this browser, ${time}.${advice}`);
   } catch {

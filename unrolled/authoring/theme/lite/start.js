@@ -287,8 +287,6 @@ async function start() {
       location.reload(); // this page, too, was that of the older build
       return;
     }
-    const lasting = await navigator.storage?.persist?.();
-    sessionStorage.setItem("unrolled-lasting", lasting ? "yes" : "no");
     document.getElementById("progress").hidden = true;
     await choose();
   } catch (error) {
