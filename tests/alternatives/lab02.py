@@ -98,7 +98,8 @@ def network_by_groups(x, w_a, w_b, W_o):
     for w in (w_a, w_b):
         c, _ = pooling.conv1d(x, w[:, None], np.zeros(len(w)), groups=len(w))
         pooled.append(np.tanh(c.max(axis=-1)))
-    e = np.exp(np.hstack(pooled) @ W_o.T)
+    scores = np.hstack(pooled) @ W_o.T
+    e = np.exp(scores - scores.max(1)[:, None])
     return e / e.sum(1)[:, None]
 
 

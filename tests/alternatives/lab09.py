@@ -48,7 +48,7 @@ def by_bisection(budget, gates, V, D, layers):
 
 def by_roots(budget, gates, V, D, layers):
     quadratic = [gates * (2 * layers - 1), gates * (D + layers) + V, V * D + V - budget]
-    return int(np.floor(max(np.roots(quadratic)) + 1e-9))
+    return max(int(np.floor(max(np.roots(quadratic).real) + 1e-9)), 0)
 
 
 # --------------------------------------------------------------------------- both_ends

@@ -17,6 +17,13 @@ def through(L, layers, one=layer):
     return int(L)
 
 
+def shifted(x, m, dilation):
+    c = np.zeros(len(x))
+    for j, weight in enumerate(m[::-1]):
+        c[j * dilation :] += weight * x[: len(x) - j * dilation]  # a negative end is another
+    return c
+
+
 def field(layers, one=lambda r, n, s, p, d: (r - 1) * s + d * (n - 1) + 1, start=1):
     for row in layers.tolist()[::-1]:
         start = one(start, *row)
@@ -88,6 +95,7 @@ WRONG = {
         "only the last layer": lambda L, layers: (layer(L, *layers[-1].tolist()), field(layers)),
     },
     "causal_conv": {
+        "shifted by slices": shifted,
         "the newest first": lambda x, m, dilation: taps(x, m, lambda t, j: t - j * dilation),
         "the future": lambda x, m, dilation: taps(x, m, lambda t, j: t + j * dilation),
         "without x_t": lambda x, m, dilation: taps(x, m, lambda t, j: t - (len(m) - j) * dilation),

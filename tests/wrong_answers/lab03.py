@@ -141,6 +141,7 @@ WRONG = {
         ],
     },
     "reach": {
+        "changed by too little": lambda kind, x: probed(kind, x, lambda v: v + 1e-9),
         "set to zero": lambda kind, x: probed(kind, x, lambda v: 0.0),
         "doubled": lambda kind, x: probed(kind, x, lambda v: 2 * v),
         "last one left out": lambda kind, x: probed(

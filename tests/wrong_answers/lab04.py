@@ -71,6 +71,17 @@ def drawn(z, u, temperature, top_k, top_p, strict=True, rank=False, model=False,
     return np.array(tokens), np.array(log_q)
 
 
+def one_more(z, u, temperature, top_k, top_p):
+    """The nucleus goes on when top_p has been reached exactly."""
+    return drawn(z, u, temperature, top_k, np.nextafter(top_p, 2))
+
+
+def all_that_tie(z, u, temperature, top_k, top_p):
+    """Every token as probable as the last of top_k stays."""
+    kept = np.where(z < np.sort(z)[:, [-top_k]], -np.inf, z)
+    return drawn(kept, u, temperature, z.shape[1], top_p)
+
+
 def at_least(z, u, temperature, top_k, top_p):
     """u = 0 takes token 0, although it may have been cut."""
     tokens, log_q = drawn(z, u, temperature, top_k, top_p)
@@ -97,6 +108,9 @@ def table(tokens, V, d, freed=None, different=True, by=0, empty=None, clip=True)
 
 WRONG = {
     "score_gradient": {
+        "mean taken off": lambda z, y: (
+            np.exp(z - z.mean()) / np.exp(z - z.mean()).sum() - one(z, y)
+        ),
         "central differences": differences,
         "wider differences": lambda z, y: differences(z, y, 1e-4),
         "minus": lambda z, y: one(z, y) - soft(z),
@@ -142,6 +156,8 @@ WRONG = {
         "sign": lambda p, n, c: (2 ** inside(p, n).mean(), inside(p, n).sum() / c),
     },
     "draw_batch": {
+        "one more than reaches": one_more,
+        "all that tie": all_that_tie,
         "a token that was cut": at_least,
         "overflow": naive,
         "nucleus short": lambda *a: drawn(*a, strict=False),

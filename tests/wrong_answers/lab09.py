@@ -145,6 +145,7 @@ WRONG = {
         "without the last": lambda x, n: packed(x, n, longest=max(n) - 1),
     },
     "largest_units": {
+        "-1 where not even the embedding fits": lambda *a: units(*a, least=-1),
         "up to 100": lambda *a: units(*a, top=100),
         "at least 1": lambda *a: units(*a, least=1),
         "below the budget": lambda *a: units(*a, less=False),

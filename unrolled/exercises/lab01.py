@@ -261,6 +261,7 @@ GEOMETRY = Exercise(
 def _causal_cases(rng):
     sizes = [(3, 2, 1), (4, 2, 2), (4, 3, 2), (7, 4, 1), (15, 4, 4)]
     sizes += one_at_a_time({"T": 8, "n": 3, "dilation": 2}, n=1, dilation=1, T=9)
+    sizes.append((5, 4, 3))  # reaches further back than the signal is long
     return [{"x": numbers(rng, T), "m": numbers(rng, n), "dilation": d} for T, n, d in sizes]
 
 
@@ -325,7 +326,7 @@ CAUSAL = Exercise(
             "negative index",
             lambda x, m, dilation: (
                 _windows(
-                    np.concatenate([x[len(x) - _reach(m, dilation) :], x]),
+                    np.take(x, np.arange(-_reach(m, dilation), len(x)), mode="wrap"),
                     len(m),
                     dilation=dilation,
                 )

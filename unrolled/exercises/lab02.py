@@ -611,7 +611,8 @@ def _network_cases(rng):
     for B, L, D, n, classes in sizes:
         case = {"x": (B, L, D), "w_a": (D, 2), "w_b": (D, n), "W_o": (classes, 2 * D)}
         cases.append({name: rng.normal(size=shape) for name, shape in case.items()})
-    return cases
+    large = dict(cases[2], W_o=1000.0 * cases[2]["W_o"])  # scores whose exponential overflows
+    return [*cases, large]
 
 
 def _squashed(x, w):
@@ -624,12 +625,20 @@ def _softmax(a, axis=1):
     return e / e.sum(axis=axis, keepdims=True)
 
 
-def _network(x, w_a, w_b, W_o, *, arrange=None, respond=_squashed, pool=None, axis=1, order=1):
+def _overflowing(a, axis=1):
+    with np.errstate(over="ignore", invalid="ignore"):
+        e = np.exp(a)
+        return e / e.sum(axis=axis, keepdims=True)
+
+
+def _network(
+    x, w_a, w_b, W_o, *, arrange=None, respond=_squashed, pool=None, axis=1, order=1, last=_softmax
+):
     """The slide's network, with a place for every mistake."""
     x = x.swapaxes(1, 2) if arrange is None else arrange(x)
     pool = pool or (lambda c: c.max(axis=2))
     z = np.concatenate([pool(respond(x, w)) for w in (w_a, w_b)[::order]], axis=1)
-    return _softmax(z @ W_o.T, axis)
+    return last(z @ W_o.T, axis)
 
 
 def _network_by_chapter(x, w_a, w_b, W_o):
@@ -723,6 +732,12 @@ NETWORK = Exercise(
             ),
             "The maximum ran over the dimensions, too. Each keeps its own largest response: the "
             "maximum is over time alone.",
+        ),
+        Misconception(
+            "exponential overflows",
+            lambda x, w_a, w_b, W_o: _network(x, w_a, w_b, W_o, last=_overflowing),
+            "The formula is right, but `np.exp` overflows for scores of 1000, and infinity over "
+            "infinity is nan. Subtract the largest score of each text first.",
         ),
         Misconception(
             "largest before its sign",

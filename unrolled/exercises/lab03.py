@@ -663,7 +663,7 @@ def _box(kind):
         shifts = range(-ahead, back + 1)
     weights = {shift: rng.uniform(0.5, 1.0) for shift in shifts}
     if family == HOLES:
-        weights |= {shift: 2e-8 * weights[shift] for shift in (back, -ahead)}
+        weights |= {shift: 2e-9 * weights[shift] for shift in (back, -ahead)}
     if family == MEMORY:
         back = ENDLESS
     if family == PROPHET:
@@ -708,7 +708,7 @@ def _probe_cases(rng):
             x[0] = 0.0  # set to zero, or doubled, it does not move; it alone shows the whole reach
         if family == PROPHET:
             x[-1] = 0.0  # likewise, and forgotten by a loop that ends one step early
-        # HOLES: the number of outputs that move is no distance; the farthest move by 1e-9 only
+        # HOLES: the number of outputs that move is no distance; the farthest move by 1e-10 only
         kind = int(5 * rng.integers(1, 300) + family)
         if family == PRODUCT:  # does not move where one starts from zeros instead of x
             _, back, ahead, _ = _box(kind)

@@ -36,7 +36,8 @@ def _gradient_cases(rng):
     # scores whose exponential overflows, the largest not the target's; and one that underflows
     large = np.array([1000.0, 1002.0, 999.0]) + rng.integers(0, 5)
     low = np.array([-1000.0, -1001.0, -999.0, -998.0])
-    return [*cases, {"z": large, "y": 2}, {"z": low, "y": 0}]
+    apart = np.array([0.0, 1000.0, -1.0, 1.0, 0.5])  # its mean is no remedy for the overflow
+    return [*cases, {"z": large, "y": 2}, {"z": low, "y": 0}, {"z": apart, "y": 3}]
 
 
 def _gradient_by_chapter(z, y):
@@ -434,6 +435,8 @@ def _corpus_cases(rng):
         log2_probs[behind] = rng.integers(-9, 9, behind.sum())  # nonsense, probabilities above 1
         if T == 7:
             log2_probs[0, 0] = 0.0  # a token that was certain is no padding
+        if T == 8:
+            log2_probs[behind] = np.nan  # nonsense times 0 is no 0
         characters = int(3 * lengths.sum() + rng.integers(1, 9))
         cases.append({"log2_probs": log2_probs, "lengths": lengths, "characters": characters})
     return cases
@@ -464,6 +467,12 @@ def _wrong_corpus(perplexity_of):
         return perplexity_of(_by_sentence(log2_probs, lengths)), right[1]
 
     return corpus
+
+
+def _multiplied_corpus(log2_probs, lengths, characters):
+    inside = np.arange(len(log2_probs))[:, None] < lengths
+    total = (log2_probs * inside).sum()
+    return 2 ** (-total / lengths.sum()), -total / characters
 
 
 def _padded_corpus(log2_probs, lengths, characters):
@@ -553,6 +562,12 @@ CORPUS = Exercise(
             "the sentences' ends included. Only the first `lengths[b]` of column b count.",
         ),
         Misconception(
+            "nonsense times zero",
+            _multiplied_corpus,
+            "The nonsense was multiplied by 0, but 0 times nan is nan. Choose the numbers that "
+            "count, by a mask as an index or with `np.where`.",
+        ),
+        Misconception(
             "ends not among the tokens",
             _divided_by(lambda p, n, characters: n.sum() - len(n)),
             "The bits are right. The perplexity was divided by the number of words without ■, but "
@@ -609,6 +624,15 @@ def _draw_cases(rng):
             z += 1000.0  # the exponential overflows
         settings = {"temperature": temperature, "top_k": k, "top_p": p}
         cases.append({"z": z, "u": u, **settings})
+    # whichever of the tokens that tie is kept, the first is drawn, with a probability of its own
+    tied = {
+        "z": np.array([[2.0, 1, 1, 1], [3, 0, 0, 0], [2, 0, 0, 0]]),
+        "u": np.array([0.1, 0, 0.2]),
+    }
+    cases.append({**tied, "temperature": 1.0, "top_k": 2, "top_p": 1.0})
+    # probabilities 1/2, 1/4, 1/4: one token reaches top_p, and exactly
+    exact = {"z": np.log(2) * np.array([[0.0, -1, -1], [-1, -1, 0]]), "u": np.array([0.9, 0.3])}
+    cases.append({**exact, "temperature": 1.0, "top_k": 3, "top_p": 0.5})
     return cases
 
 

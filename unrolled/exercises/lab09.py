@@ -254,9 +254,9 @@ def _budget_cases(rng):
             budgets.append(exact + 1)
         for budget in budgets:
             cases.append({"budget": budget, "gates": gates, "V": V, "D": D, "layers": layers})
-    # not even one unit fits
-    nothing = _size(1, 4, 30, 8, 2) - 1
-    return [*cases, {"budget": nothing, "gates": 4, "V": 30, "D": 8, "layers": 2}]
+    # not even one unit fits, and not even the embedding
+    nothing = _size(1, 4, 30, 8, 2) - 1, 30 * 8 - 7
+    return cases + [{"budget": n, "gates": 4, "V": 30, "D": 8, "layers": 2} for n in nothing]
 
 
 def _size(H, gates, V, D, layers):
@@ -280,8 +280,8 @@ def _largest(size):
 def _largest_by_formula(budget, gates, V, D, layers):
     """The positive root of a quadratic, then the whole number below."""
     a, b = gates * (2 * layers - 1), gates * (D + layers) + V
-    c = V * D + V - budget
-    H = int((-b + np.sqrt(b * b - 4 * a * c)) / (2 * a)) - 1  # rounding may be off by one
+    c = min(V * D + V - budget, 0)  # above 0 nothing fits
+    H = max(int((-b + np.sqrt(b * b - 4 * a * c)) / (2 * a)) - 1, 0)  # rounding may be off by one
     while _size(H + 1, gates, V, D, layers) <= budget:
         H += 1
     return H
