@@ -360,6 +360,15 @@ def test_a_judge_that_fails_leaves_it_to_a_person(tmp_path, monkeypatch):
 
 
 @pytest.mark.sandbox
+def test_libraries_of_torch_are_no_memory_of_an_answer(tmp_path):
+    """The build for graphics cards maps more of them than any limit."""
+    given = assignment(LAB, ("correlate",), limits=Limits(memory_mb=400))
+    handed = [submission("a", (IMPORTS, made.alternatives(LAB)["correlate"]["by_torch"]))]
+    (mark,) = grade(given, handed, tmp_path)[0].marks
+    assert mark.ending is Ending.PASSED, mark.for_instructor
+
+
+@pytest.mark.sandbox
 def test_a_full_disk_stops_the_run(tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")

@@ -8,6 +8,7 @@ student's other exercise is honest, and has to keep its mark; so have honest stu
 import os
 import re
 import socket
+import sys
 import threading
 from dataclasses import dataclass
 from textwrap import dedent, indent
@@ -186,7 +187,7 @@ ATTACKS = {
         sys.setrecursionlimit(10**9)
         return Deep() + 1
         """,
-        CRASHED,
+        ERROR if sys.version_info >= (3, 12) else CRASHED,  # from 3.12 it counts calls in C
     ),
     "closes everything": Attack("os.closerange(0, 200)\nreturn reward(x, m)", CRASHED),
     # ------------------------------------------------------------------ others

@@ -630,9 +630,10 @@ def _draw_cases(rng):
         "u": np.array([0.1, 0, 0.2]),
     }
     cases.append({**tied, "temperature": 1.0, "top_k": 2, "top_p": 1.0})
-    # probabilities 1/2, 1/4, 1/4: one token reaches top_p, and exactly
-    exact = {"z": np.log(2) * np.array([[0.0, -1, -1], [-1, -1, 0]]), "u": np.array([0.9, 0.3])}
-    cases.append({**exact, "temperature": 1.0, "top_k": 3, "top_p": 0.5})
+    # probabilities 1/2, 1/4, 1/8, 1/8: two tokens reach top_p, and exactly
+    powers = np.array([[0.0, -1, -2, -2], [-2, -1, -2, 0], [-1, -2, 0, -2]])
+    exact = {"z": np.log(2) * powers, "u": np.array([0.95, 0.3, 0.1])}
+    cases.append({**exact, "temperature": 1.0, "top_k": 4, "top_p": 0.75})
     return cases
 
 

@@ -45,10 +45,12 @@ class Sandbox(Process):
 
     hidden:     folders nobody may see even where they lie in one that is needed, say a prefix
     unconfined: whether it may run without bubblewrap; raises GradingError where it would have to
+    mapped:     bytes of libraries it may map into memory besides what its limit allows
     """
 
-    def __init__(self, limits, hidden=(), unconfined=False):
+    def __init__(self, limits, hidden=(), unconfined=False, mapped=0):
         self.kind, self.limits, self.scratch = kind(), limits, None
+        self.mapped = mapped
         environment, info = dict(ENVIRONMENT), None
         if self.kind == BUBBLEWRAP:
             info = os.pipe()
@@ -68,7 +70,7 @@ class Sandbox(Process):
             "package": package,
             "paths": visible.site_folders(),
             "limits": {
-                "memory": self.limits.memory_mb << 20,
+                "memory": (self.limits.memory_mb << 20) + self.mapped,
                 "file": self.limits.file_mb << 20,
                 "seconds": int(20 * self.limits.start_seconds) + 3600,  # the last resort
                 "processes": self.limits.processes if _processes_bind(self.kind) else None,

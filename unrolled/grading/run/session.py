@@ -10,7 +10,7 @@ from unrolled.exercises.failure import Failure, Kind
 from unrolled.exercises.plain import NotPlain, plain
 from unrolled.exercises.running import LINES, PRINTED, Outcome
 from unrolled.grading.model import Ending, GradingError, Stop
-from unrolled.grading.run import sandbox
+from unrolled.grading.run import sandbox, visible
 from unrolled.grading.run.sandbox import Sandbox
 
 BROKEN_CELLS = 4  # so many may be left out before the rest is given up
@@ -93,10 +93,15 @@ class Session:
             else:
                 self.stopped[at] = reply
 
+    def _mapped(self):
+        """What torch maps into memory, for a submission that names it."""
+        named = any("torch" in source for source, _ in self.cells)
+        return visible.torch_bytes() if named else 0
+
     def _ready(self):
         """A sandbox with a worker in it. That it does not start is no fault of the student's."""
         for _ in range(TRIES):
-            box = Sandbox(self.limits, self.hidden, self.unconfined)
+            box = Sandbox(self.limits, self.hidden, self.unconfined, self._mapped())
             reply = box.ask(None, sandbox.START)
             if not isinstance(reply, Stop) and reply["type"] == "ready":
                 return box

@@ -5,6 +5,7 @@ and the libraries it is linked with. A course folder can be a prefix, so nothing
 shown: not the folder itself, and no folder beside its library.
 """
 
+import importlib.util
 import os
 import site
 import sys
@@ -112,6 +113,20 @@ def _home():
 def _prefixes(*prefixes):
     """Prefixes as they are called and as they really are, each once."""
     return dict.fromkeys([*prefixes, *map(os.path.realpath, prefixes)])
+
+
+@cache
+def torch_bytes():
+    """Bytes of the shared libraries that `import torch` maps into memory; 0 without torch.
+
+    The build for graphics cards maps gigabytes, which fill no memory until they are used.
+    """
+    spec = importlib.util.find_spec("torch")
+    if spec is None or spec.origin is None:
+        return 0
+    folder = Path(spec.origin).parent
+    files = [*folder.glob("lib/*.so*"), *folder.parent.glob("nvidia/**/*.so*")]
+    return sum(path.stat().st_size for path in files)
 
 
 @cache
