@@ -5,6 +5,7 @@ Tests get a browser from the fixture `chromium` (conftest.py), which gives them 
 
 import functools
 import http.server
+import shutil
 import threading
 from contextlib import contextmanager
 
@@ -13,6 +14,7 @@ from playwright.sync_api import sync_playwright
 
 from unrolled.authoring import machine
 
+FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")  # for test_firefox.py alone
 SWITCHES = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),

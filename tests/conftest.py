@@ -9,7 +9,7 @@ import os
 import numpy as np
 import pytest
 import torch
-from browser import launched
+from browser import FIREFOX, launched
 from hypothesis import settings
 
 from unrolled import lstm
@@ -21,6 +21,7 @@ from unrolled.support import timing
 settings.register_profile("book", deadline=None)
 settings.load_profile("book")
 
+collect_ignore = [] if FIREFOX else ["test_firefox.py"]
 RATIOS = pytest.StashKey()
 WHY_NOT = {"browser": machine.why_no_browser, "sandbox": machine.why_no_sandbox}
 

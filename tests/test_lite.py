@@ -134,14 +134,7 @@ def scores(page):
 
 
 def mistakes(page):
-    """{exercise: [a misconception, what the check names]}, in the browser's Python."""
-    code = f"""
-import json as _json
-from unrolled.exercises.{LAB} import LAB as _lab
-_first = [(e.name, e.misconceptions[0]) for e in _lab.exercises.values()]
-print(_json.dumps({{n: [m.name, _lab.check(n, m.function).misconception] for n, m in _first}}))
-"""
-    told = page.evaluate(lite.EXECUTE, code)
+    told = page.evaluate(lite.EXECUTE, MISTAKES)
     assert not told["error"]
     return json.loads(told["text"])
 
@@ -163,6 +156,13 @@ def by_keyboard(page, address):
     return done
 
 
+# {exercise: [a misconception, what the check names]}, in the browser's Python
+MISTAKES = f"""
+import json as _json
+from unrolled.exercises.{LAB} import LAB as _lab
+_first = [(e.name, e.misconceptions[0]) for e in _lab.exercises.values()]
+print(_json.dumps({{n: [m.name, _lab.check(n, m.function).misconception] for n, m in _first}}))
+"""
 # a browser that asks the reader whether to keep data, who does not answer
 ASKS = "StorageManager.prototype.persist = () => new Promise(() => {})"
 KERNEL = "window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel"
