@@ -11,7 +11,7 @@ const SITE = "/lib/python3.14/site-packages";
 const QUIET = { messageCallback() {}, errorCallback() {} };
 let beginning;
 
-async function start(lock) {
+async function start(lock, modules) {
   const [python, files] = await Promise.all([
     load({ indexURL: HERE, lockFileURL: HERE + lock, packageBaseUrl: HERE, env: { HOME } }),
     fetch(HERE + PACKAGES.file, { integrity: PACKAGES.integrity }).then(unbundle),
@@ -26,11 +26,17 @@ async function start(lock) {
     FS.writeFile(path, data, { canOwn: true });
   }
   await python.loadPackage(["unrolled"], QUIET);
+  python.runPython(`import ${modules}`);
   return python;
 }
 
-// lock: "pyodide-lock.json", or with "?fresh" that of this build, whatever an older lab keeps
-export const begin = (lock = "pyodide-lock.json") => (beginning ??= start(lock));
+// lock: of a live page, "pyodide-lock.json?fresh", that of this build, whatever an older lab keeps.
+// A kernel is given none, and what it will import while JupyterLab still loads. (Nothing that imports
+// matplotlib, which asks only once how to draw; the kernel says it later.)
+export const begin = (lock) =>
+  (beginning ??= lock
+    ? start(lock, "numpy")
+    : start("pyodide-lock.json", "numpy, unrolled.exercises.browser"));
 
 export async function loadPyodide({ stdout, stderr }) {
   const python = await begin();
