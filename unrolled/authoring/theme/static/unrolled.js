@@ -1,5 +1,6 @@
-// Three things that a page does: fetches what only a phone shows, lets everything that scrolls
-// sideways be reached, and opens a folded block that a link leads into.
+// Four things that a page does: fetches what only a phone shows, lets everything that scrolls
+// sideways be reached, has formulas typeset as they come near, and opens a folded block that a link
+// leads into.
 "use strict";
 
 // A figure with panels side by side has a second drawing for a phone; a page has one script with
@@ -70,6 +71,25 @@ async function watchScrolling() {
   document.addEventListener("scroll", markScrolled, { capture: true, passive: true });
 }
 
+// MathJax watches each formula that is still to be typeset, and a browser asks where each is for every
+// frame: it is told of paragraphs instead, a third as many.
+async function watchParagraphs() {
+  await window.MathJax?.startup?.promise;
+  const page = window.MathJax?.startup?.document;
+  if (!page?.lazyObserver) return;
+  const come = (entries) => {
+    const near = entries.filter(({ isIntersecting }) => isIntersecting).map(({ target }) => target);
+    near.forEach((paragraph) => watch.unobserve(paragraph));
+    const formulas = near.flatMap((paragraph) => [...paragraph.querySelectorAll("mjx-lazy")]);
+    page.lazyObserve(formulas.map((target) => ({ target, isIntersecting: true })));
+  };
+  const watch = new IntersectionObserver(come, { rootMargin: page.options.lazyMargin });
+  const observe = (formula) => watch.observe(formula.closest("p, li, dd, dt, td, th, summary, div"));
+  page.lazyObserver.disconnect();
+  page.lazyObserver = { observe, unobserve() {} };
+  document.querySelectorAll("main mjx-lazy").forEach(observe);
+}
+
 // A link may lead into a folded block, which then has to open.
 function openAround() {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
@@ -82,5 +102,6 @@ function openAround() {
 fetchNarrow();
 PHONE.addEventListener("change", fetchNarrow);
 window.addEventListener("load", watchScrolling);
+window.addEventListener("load", watchParagraphs);
 window.addEventListener("load", openAround);
 window.addEventListener("hashchange", openAround);
