@@ -48,11 +48,12 @@ def compare(got, right, tolerance, returns=None):
             says = f"It returned {came}; expected are {len(right)}: return {names}."
             return Difference(Status.WRONG_TYPE, says)
         names = list(returns or range(len(right)))
-        for name, one, other in zip(names, got, right, strict=True):
-            difference = _compare_arrays(one, other, tolerance, f"`{name}`")
-            if difference is not None:
-                return difference
-        return None
+        parts = zip(names, got, right, strict=True)
+        found = [_compare_arrays(one, other, tolerance, f"`{name}`") for name, one, other in parts]
+        found = [difference for difference in found if difference is not None]
+        if found and found[0].status is Status.WRONG:  # what made a nan spoils other parts, too
+            found.sort(key=lambda difference: difference.status is not Status.NOT_FINITE)
+        return found[0] if found else None
     return _compare_arrays(got, right, tolerance, "It")
 
 

@@ -693,8 +693,9 @@ TRUNCATED = Exercise(
         Misconception(
             "stopped at the block",
             lambda *arguments: _truncated(*arguments, start=lambda first, end: first),
-            "The row stops where its block begins, as if k2 were k1. It goes on for k2 steps from "
-            "the end of the block, into the blocks before.",
+            "The row stops where its block begins, as if k2 were k1, or its shares from before are "
+            "not added. It goes on for k2 steps from the end of the block, into the blocks before, "
+            "and each adds to the gradient.",
         ),
         Misconception(
             "losses counted again",
