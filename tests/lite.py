@@ -83,7 +83,7 @@ def ready(page):
     """Wait until a lab is open and its Python ready."""
     page.wait_for_url("**/notebooks/index.html?path=*", timeout=SECONDS)
     page.wait_for_function(OPEN, timeout=SECONDS)
-    page.get_by_text("Python is ready.").wait_for(timeout=SECONDS)
+    page.locator("#unrolled-bar[data-ready]").wait_for(timeout=SECONDS)  # what it says may change
     page.wait_for_function(READY, timeout=SECONDS)
 
 

@@ -20,7 +20,7 @@ from test_lite import LAB, MISTAKES, NOTEBOOK, errors, site  # noqa: F401
 
 from unrolled import exercises
 
-BAR = "document.querySelector('#unrolled-bar p')?.innerText"
+KEPT = "() => document.querySelector('#unrolled-bar p').innerText.includes('Kept in this browser')"
 SECONDS = lite.SECONDS / 1000
 
 
@@ -68,7 +68,7 @@ class Tab:
 
     def open_lab(self, address):
         self.goto(f"{address}/lite/index.html?lab={NOTEBOOK}")
-        self.wait_for(f"() => Boolean({BAR}?.startsWith('Python is ready'))")
+        self.wait_for("() => document.querySelector('#unrolled-bar[data-ready]') !== null")
         self.wait_for(lite.READY)
 
 
@@ -106,7 +106,7 @@ def test_a_lab_runs_names_mistakes_and_is_there_without_a_network(site, tmp_path
         assert points.items() <= scores(tab).items()
         named = json.loads(tab.evaluate(lite.EXECUTE, MISTAKES)["text"])
         assert all(wanted == found for wanted, found in named.values())
-        tab.wait_for(f"() => {BAR}.includes('Kept in this browser')")
+        tab.wait_for(KEPT)
         trouble["/"] = "away"
         tab.open_lab(address)
         assert {cell.source for cell in answers(LAB).values()} <= set(tab.evaluate(lite.SOURCES))

@@ -151,6 +151,7 @@ async function watch() {
     if (now === "restarting" || now === "autorestarting") introduce(sessionContext);
   });
   keepTime(shown);
+  bar.dataset.ready = "";
   say("Python is ready. What you write is kept in this browser.");
 }
 
