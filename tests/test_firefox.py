@@ -9,7 +9,7 @@ import json
 import re
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import lite
 import pytest
@@ -22,6 +22,10 @@ from unrolled import exercises
 
 KEPT = "() => document.querySelector('#unrolled-bar p').innerText.includes('Kept in this browser')"
 SECONDS = lite.SECONDS / 1000
+
+
+class Refused(Exception):
+    """A command that failed, as one does while a page makes way for another."""
 
 
 class Tab:
@@ -42,7 +46,8 @@ class Tab:
             if told.get("method") == "network.beforeRequestSent":
                 self.asked.add(told["params"]["request"]["url"])
             if told.get("id") == number:
-                assert told["type"] == "success", f"{method}: {told['message']}"
+                if told["type"] != "success":
+                    raise Refused(f"{method}: {told['message']}")
                 return told["result"]
 
     def goto(self, address):
@@ -62,9 +67,12 @@ class Tab:
 
     def wait_for(self, function):
         end = time.monotonic() + SECONDS
-        while not self.evaluate(function):
-            assert time.monotonic() < end, f"{function} came never"
+        while time.monotonic() < end:
+            with suppress(Refused):
+                if self.evaluate(function):
+                    return
             time.sleep(0.2)
+        pytest.fail(f"{function} never came true")
 
     def open_lab(self, address):
         self.goto(f"{address}/lite/index.html?lab={NOTEBOOK}")
