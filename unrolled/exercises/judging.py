@@ -32,10 +32,10 @@ def judge(exercise, cases, outcome):
         says = f"It returned {error}."
         return Verdict(exercise.name, Status.WRONG_TYPE, exercise.points, (says,))
     try:
-        values = [exercise.result(value, case) for value, case in zip(values, cases, strict=True)]
+        results = [exercise.result(value, case) for value, case in zip(values, cases, strict=True)]
     except CannotRun as error:
         return Verdict(exercise.name, error.status, exercise.points, (str(error),))
-    got = [arranged(value, right) for value, right in zip(values, expected, strict=True)]
+    got = [arranged(value, right) for value, right in zip(results, expected, strict=True)]
     differences = [
         compare(one, right, exercise.tolerance, exercise.returns)
         for one, right in zip(got, expected, strict=True)
@@ -47,7 +47,7 @@ def judge(exercise, cases, outcome):
         )
     first = next(i for i, difference in enumerate(differences) if difference)
     try:
-        found = diagnose(exercise, cases, got, expected)
+        found = diagnose(exercise, cases, got, expected, values)
     except Exception:  # a fault in explaining must not cost the verdict
         found = Diagnosis()
     return Verdict(

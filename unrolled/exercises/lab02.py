@@ -461,6 +461,7 @@ def _masked_cases(rng):
         (4, 3, 9, 4, (9, 6, 3, 4)),
         # no symbol at all, and n - 2: a negative end of a slice leaves most of the row in
         (4, 3, 9, 4, (0, 2, 9, 1)),
+        (1, 4, 9, 4, (2,)),  # the only text is too short
     ]
     cases = []
     for B, K, L, n, lengths in sizes:

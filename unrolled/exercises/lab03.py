@@ -526,7 +526,8 @@ def _batch_cases(rng):
         if at % 2:
             lengths[0] = T - 1  # the longest is shorter than T, the padding longer than needed
         x = rng.normal(size=(T, B, D)).round(1)
-        x[lengths[0] - 1, 0] = x[0, -1] = 0  # zeros that are inputs: no padding by its value
+        one, other = (1, B - 2) if B > 3 else (0, B - 1)
+        x[lengths[one] - 1, one] = x[0, other] = 0  # zeros that are inputs: no padding by its value
         if at == 1:
             lengths[1] = 1  # a single step
         if at > 1:  # the first is not the longest
@@ -577,6 +578,14 @@ def _leaking(x, lengths, h_0, W_i, W_h, b):
     return np.array(last)
 
 
+def _standing_still(x, lengths, h_0, W_i, W_h, b):
+    h = np.tile(h_0, (len(lengths), 1))
+    for x_t in x:
+        read = (x_t != 0).any(axis=1)[:, None]
+        h = np.where(read, np.tanh(x_t @ W_i.T + h @ W_h.T + b), h)
+    return h
+
+
 LENGTHS = Exercise(
     name="last_states",
     points=3,
@@ -624,6 +633,20 @@ LENGTHS = Exercise(
             section=STEP,
         ),
         Misconception(
+            "zeros taken for padding",
+            _standing_still,
+            "The state stands still wherever the input is 0. An input of zeros is an input: where "
+            "a sequence ends, `lengths` says, and nothing else.",
+        ),
+        Misconception(
+            "zeros not counted",
+            lambda x, lengths, h_0, W_i, W_h, b: _states(x, h_0, W_i, W_h, b)[
+                (x != 0).any(axis=2).sum(axis=0), np.arange(len(lengths))
+            ],
+            "Each sequence was read for as many steps as it has inputs other than 0. An input of "
+            "zeros counts, too: how many steps there are, `lengths` says, and nothing else.",
+        ),
+        Misconception(
             "shortest length for all",
             lambda x, lengths, h_0, W_i, W_h, b: _states(x, h_0, W_i, W_h, b)[lengths.min()],
             "All sequences were read up to the length of the shortest one. Each has a length of "
@@ -662,7 +685,7 @@ def _box(kind):
     else:
         shifts = range(-ahead, back + 1)
     weights = {shift: rng.uniform(0.5, 1.0) for shift in shifts}
-    if family == HOLES:
+    if family == HOLES and kind % 2:
         weights |= {shift: 2e-9 * weights[shift] for shift in (back, -ahead)}
     if family == MEMORY:
         back = ENDLESS
@@ -701,15 +724,18 @@ def black_box(kind, x):
 def _probe_cases(rng):
     """Every family, each with the mistake that only it shows."""
     cases = []
-    for family in (WINDOW, MEMORY, PROPHET, HOLES, PRODUCT, WINDOW, MEMORY, PROPHET):
+    for family in (WINDOW, MEMORY, PROPHET, HOLES, PRODUCT, WINDOW, MEMORY, PROPHET, HOLES):
         T = int(rng.integers(6, 11))
         x = rng.choice([-1.0, 1.0], T) * rng.uniform(0.3, 1.5, T).round(1)
         if family == MEMORY:
             x[0] = 0.0  # set to zero, or doubled, it does not move; it alone shows the whole reach
         if family == PROPHET:
             x[-1] = 0.0  # likewise, and forgotten by a loop that ends one step early
-        # HOLES: the number of outputs that move is no distance; the farthest move by 1e-10 only
-        kind = int(5 * rng.integers(1, 300) + family)
+        # HOLES: the number of outputs that move is no distance; the farthest of the first network
+        # move by 1e-10 only, those of the second as far as others
+        number = int(rng.integers(1, 150))
+        seen = any(case["kind"] % 5 == HOLES for case in cases)
+        kind = 5 * (2 * number + (family == HOLES and seen)) + family
         if family == PRODUCT:  # does not move where one starts from zeros instead of x
             _, back, ahead, _ = _box(kind)
             x[[back, T - 1 - ahead]] = 0.0  # nor where one changes both ends only
@@ -725,7 +751,19 @@ def _reach(kind, x):
 def _by_eye(kind, x):
     """The reach of what moves by more than np.isclose lets pass."""
     back, ahead = _reach(kind, x)
-    return (0, 0) if kind % 5 == HOLES else (back, ahead)
+    return (0, 0) if kind % 5 == HOLES and kind % 2 else (back, ahead)
+
+
+def _to_the_first_hole(kind, x):
+    """The reach of what moves without a gap, from the changed input outwards."""
+    before, back, ahead = black_box(kind, x), 0, 0
+    for s in range(len(x)):
+        changed = x.copy()
+        changed[s] += 1.0
+        still = np.flatnonzero(black_box(kind, changed) == before)
+        back = max(back, min(still[still > s], default=len(x)) - 1 - s)
+        ahead = max(ahead, s - 1 - max(still[still < s], default=-1))
+    return int(back), int(ahead)
 
 
 def _wrong_reach(change):
@@ -767,10 +805,22 @@ PROBE = Exercise(
             "with `!=`.",
         ),
         Misconception(
+            "stops at the first hole",
+            _to_the_first_hole,
+            "The search ended at the first output that does not move. A network may read x_t and "
+            "an input far from it, and none between: look at all outputs, and keep the farthest.",
+        ),
+        Misconception(
             "counted as a window",
             _wrong_reach(lambda back, ahead: (back + 1, ahead + 1)),
             "Both are one too large: steps are counted from t, which itself is no step away. An "
             "output that uses x_t alone has back = 0.",
+        ),
+        Misconception(
+            "back counted as a window",
+            _wrong_reach(lambda back, ahead: (back + 1, ahead)),
+            "`ahead` is right. `back` is one too large: steps are counted from t, which itself is "
+            "no step away. An output that uses x_t alone has back = 0.",
         ),
         Misconception(
             "width instead of reach",

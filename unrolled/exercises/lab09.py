@@ -252,6 +252,9 @@ def _budget_cases(rng):
         budgets = [exact, (exact + more) // 2, tight]
         if (gates, layers) in ((4, 1), (3, 4)):  # what is one above the model is not what is equal
             budgets.append(exact + 1)
+        if (gates, layers) in ((4, 1), (4, 3)):  # one more fits without the biases of the layers,
+            biases = gates * layers * (H + 1)  # or without those of the scores, too
+            budgets += [more - biases, more - biases - V]
         for budget in budgets:
             cases.append({"budget": budget, "gates": gates, "V": V, "D": D, "layers": layers})
     # not even one unit fits, and not even the embedding
@@ -345,6 +348,11 @@ BUDGET_EXERCISE = Exercise(
             "bias of the scores forgotten",
             _smaller_by(lambda H, G, V, layers: V),
             "The bias of the scores is missing: b_o has V numbers.",
+        ),
+        Misconception(
+            "biases of the layers forgotten",
+            _smaller_by(lambda H, G, V, layers: layers * G * H),
+            "The biases of the layers are missing: each has one number for each row of its W_i.",
         ),
         Misconception(
             "two biases for each block",
@@ -583,6 +591,8 @@ def _pool_cases(rng):
             y[1, 1], y[2, 1, 0] = 0.0, 0.0  # states that are 0: padding is not told by its value
         y = y * time_mask(lengths, T)[..., None]
         cases.append({"y": y + 0.0, "lengths": lengths})
+    y = -np.abs(numbers(rng, 5, 3, 3)) - 0.5
+    cases.append({"y": y, "lengths": np.full(3, 5)})  # without padding, and all negative
     return cases
 
 
@@ -646,6 +656,12 @@ POOL = Exercise(
             _pool(most=lambda y, n: y.max(axis=0)),
             "The mean is right. In the maximum the 0 of the padding wins against negative numbers: "
             "put -inf where nothing is.",
+        ),
+        Misconception(
+            "maximum begins at zero",
+            _pool(most=lambda y, n: np.maximum(y.max(axis=0), 0)),
+            "The mean is right. The maximum was begun at 0, which no negative number exceeds: "
+            "begin with -inf, or with the first step.",
         ),
         Misconception(
             "mask on the units",

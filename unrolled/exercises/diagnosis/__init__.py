@@ -3,7 +3,7 @@ which alteration of a right program gives it.
 
 `answers` takes answers apart, `known` recognises named misconceptions, `relations` knows signs,
 factors, orders and sources, `alterations` changes programs in `worlds` of their own and `variants`
-compares what they give, `places` says where and by how little an answer is wrong. Whatever is said
+compares what they give, `weighing` compares weights, `places` says where and by how little an answer is wrong. Whatever is said
 holds in every case; what is not certain is not said.
 """
 
@@ -19,6 +19,7 @@ from .places import by_case, by_place, precision
 from .relations import exchanged, loose_relation, partial_relation
 from .relations import relation as _exact
 from .variants import matches
+from .weighing import only_wrong
 
 __all__ = ["Diagnosis", "Kind", "diagnose", "recognise"]
 
@@ -53,13 +54,16 @@ class Diagnosis:
     section: str | None = None
 
 
-def diagnose(exercise, cases, got, right):
-    """The Diagnosis of answers that are wrong; got and right hold a plain value for each case."""
+def diagnose(exercise, cases, got, right, returned=None):
+    """The Diagnosis of answers that are wrong; got and right hold a plain value for each case.
+
+    returned: what the answer gave, where that was carried out and is not what is compared
+    """
     with np.errstate(all="ignore"):  # wrong answers hold any numbers
-        return _diagnosed(exercise, cases, got, right)
+        return _diagnosed(exercise, cases, got, right, returned)
 
 
-def _diagnosed(exercise, cases, got, right):
+def _diagnosed(exercise, cases, got, right, returned):
     known = recognise(exercise, cases, got)
     if known:
         return _named(known)
@@ -72,6 +76,7 @@ def _diagnosed(exercise, cases, got, right):
     return (
         _named_by_part(exercise, cases, pieces)
         or _related(pieces)
+        or _weighed(exercise, cases, returned)
         or _altered(exercise, cases, pieces, right)
         or _related(pieces, loose_relation)
         or _related(pieces, partial_relation)
@@ -88,27 +93,32 @@ def _named(known):
 
 
 def _named_by_part(exercise, cases, pieces):
-    """A misconception in each wrong result: mistakes made together match none as a whole.
-
-    One that spoils a result that is right here is another mistake.
-    """
+    """A misconception in each wrong result: mistakes made together match none as a whole."""
     wrong = [piece for piece in pieces if any(piece.wrong)]
     if len(pieces) == 1:
         return None
     known = []
-    right = [piece for piece in pieces if piece not in wrong]
     for piece in wrong:
-        found = [
-            one
-            for one in recognise(exercise, cases, piece.got, pieces.index(piece))
-            if all(gives_part(exercise, cases, one, p.right, pieces.index(p)) for p in right)
-        ]
+        found = _by_part(exercise, cases, pieces, piece)
         if len(found) != 1:
             return None
         known.append(found[0])
     clauses = [_alone(one) if one not in known[:i] else "the same." for i, one in enumerate(known)]
     says = _told(pieces, wrong, clauses)
     return Diagnosis(says, Kind.MISCONCEPTION, known[0].name, known[0].section)
+
+
+def _by_part(exercise, cases, pieces, piece):
+    """The misconceptions that give one wrong result.
+
+    One that spoils a result that is right here is another mistake.
+    """
+    right = [other for other in pieces if not any(other.wrong)]
+    return [
+        one
+        for one in recognise(exercise, cases, piece.got, pieces.index(piece))
+        if all(gives_part(exercise, cases, one, p.right, pieces.index(p)) for p in right)
+    ]
 
 
 def _alone(misconception):
@@ -128,6 +138,12 @@ def _related(pieces, relation=_exact):
     return Diagnosis(_told(pieces, wrong, clauses), Kind.RELATION)
 
 
+def _weighed(exercise, cases, returned):
+    """Which of the weights returned is not that of a right answer, where all others are."""
+    says = only_wrong(exercise, cases, returned) if exercise.carry_out and returned else ""
+    return Diagnosis(says, Kind.RELATION) if says else None
+
+
 def _altered(exercise, cases, pieces, right):
     """The alteration that gives the whole answer, or what is known of its wrong results."""
     wrong = [piece for piece in pieces if any(piece.wrong)]
@@ -142,7 +158,7 @@ def _altered(exercise, cases, pieces, right):
     clauses, kinds, known = [], [], None
     for piece in wrong:
         i = pieces.index(piece)
-        named = recognise(exercise, cases, piece.got, i) if piece.comparable else []
+        named = _by_part(exercise, cases, pieces, piece) if piece.comparable else []
         clause = _exact(piece, pieces) or loose_relation(piece, pieces)
         if clause:
             clauses.append(clause)
@@ -168,13 +184,16 @@ def _altered(exercise, cases, pieces, right):
 
 
 def _comes_out(match):
-    """The clause for a Match: the first alteration, and whether others give the same."""
+    """The clause for a Match: the first alteration, and whether others give the same.
+
+    Numbers tell what would give them, not what the student wrote.
+    """
     if not 0 < len(match.says) <= OTHERS:
         return ""
-    first, *rest = (f"if, {one}" if one.startswith("in ") else f"if {one}" for one in match.says)
+    first, *rest = match.says
     here = "in the one case that fails, " if match.cases == 1 else ""
-    says = f"{here}this is exactly what comes out {first}"
-    return f"{says}. It is also what comes out {rest[0]}." if rest else f"{says}."
+    says = f"{here}this is also what a right answer would give with one change: {first}"
+    return f"{says}. Or with another: {rest[0]}." if rest else f"{says}."
 
 
 def _told(pieces, wrong, clauses):

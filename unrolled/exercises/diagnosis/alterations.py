@@ -38,7 +38,7 @@ DROPPABLE = {
 INSTEAD = {
     "tanh": ("sigmoid",),
     "sigmoid": ("np.tanh",),
-    "log": ("np.log2", "np.log10", "np.log1p", "np.exp"),
+    "log": ("np.log2", "np.log10", "np.exp"),
     "log1p": ("np.log",),
     "exp": ("np.exp2", "np.expm1"),
     "max": ("min", "mean", "sum"),
