@@ -115,7 +115,7 @@ def differs(exercise, answer, cases, right):
                 got = exercise.result(plain(answer(*arguments)), case)
         except Exception:
             return True
-        if compare(arranged(got, wanted), wanted, exercise.tolerance) is not None:
+        if compare(arranged(got, wanted), wanted, exercise.allowed) is not None:
             return True
     return False
 

@@ -80,6 +80,10 @@ WRONG = {
         "naive exponential": lambda x: (np.exp(x) / (1 + np.exp(x)), -np.log(1 + np.exp(-x))),
         "clipped": lambda x: (sigma(np.clip(x, -50, 50)), np.log(sigma(np.clip(x, -50, 50)))),
         "a small number added": lambda x: (sigma(x), np.log(sigma(x) + 1e-12)),
+        "rounded to 1": lambda x: (
+            sigma(x),
+            np.where(x >= 0, np.log(sigma(x)), x - np.log1p(np.exp(-np.abs(x)))),
+        ),
         "other half": lambda x: (sigma(-x), -np.logaddexp(0, x)),
         "base 2": lambda x: (sigma(x), -np.logaddexp(0, -x) / np.log(2)),
         "tanh": lambda x: (np.tanh(x), np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))),

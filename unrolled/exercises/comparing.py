@@ -39,6 +39,24 @@ class Difference:
     hint: str = ""
 
 
+class Allowed(float):
+    """An error that is allowed, relative to the largest expected number, or to `floor` if larger.
+
+    A plain float is one with a floor of 1.
+    """
+
+    def __new__(cls, error, floor):
+        made = super().__new__(cls, error)
+        made.floor = floor
+        return made
+
+
+def scale(right, tolerance):
+    """What an allowed error is relative to."""
+    floor = getattr(tolerance, "floor", 1.0)
+    return float(maximum.reduce(absolute(right[isfinite(right)]), initial=floor))
+
+
 def compare(got, right, tolerance, returns=None):
     """None if two plain values agree, else the Difference; `returns` names the parts of a tuple."""
     if type(right) is tuple:
@@ -90,9 +108,8 @@ def differs(got, right, tolerance):
     if right.dtype.kind != "f" or got.dtype.kind == "c":
         return not_equal(got, right)
     got, right = got.astype("float64"), right.astype("float64")
-    scale = float(maximum.reduce(absolute(right[isfinite(right)]), initial=1.0))
     with errstate(invalid="ignore", over="ignore"):  # inf - inf: not close, if not equal
-        close = absolute(got - right) <= tolerance * scale
+        close = absolute(got - right) <= tolerance * scale(right, tolerance)
     return ~(close | (got == right) | (isnan(got) & isnan(right)))
 
 
@@ -159,6 +176,8 @@ def arranged(value, right):
 # ------------------------------------------------------------------------------ numbers, shown
 def _entries(got, right, tolerance):
     """Up to SHOWN numbers side by side, from just before the first that differs."""
+    if right.dtype.kind == "f":  # one number alone is held to what the array is
+        tolerance = Allowed(tolerance, scale(right.astype("float64"), tolerance))
     if got.shape == right.shape:
         if right.size == 0:
             return ()

@@ -8,7 +8,7 @@ from zlib import crc32
 from numpy import ndarray
 from numpy.random import default_rng
 
-from .comparing import compare
+from .comparing import Allowed, compare
 from .plain import plain
 
 FEWEST_MISCONCEPTIONS = 3
@@ -67,7 +67,8 @@ class Exercise:
     returns:    {name: what it is, as in "a float64 array (B, K, M)"}; several when the answer is a
                 tuple
     reference:  our own verified function; `oracle` is preferred where its import succeeds
-    tolerance:  largest allowed error, relative to the largest expected number (at least 1)
+    tolerance:  largest allowed error, relative to the largest expected number (at least `floor`)
+    floor:      below 1 where a case may hold small numbers only, which have to be right, too
     time_limit: seconds for all cases together
     section:    the chapter's section the exercise follows from, exactly as in its heading
     points:     the one place where they are set
@@ -87,6 +88,7 @@ class Exercise:
     tolerance: float = 1e-9
     time_limit: float = 10.0
     carry_out: Callable | None = None
+    floor: float = 1.0
 
     def __post_init__(self):
         _require_name_and_points("exercise", self.name, self.points)
@@ -107,6 +109,11 @@ class Exercise:
                 f'exercise "{self.name}" does not say what it returns: fill returns'
             )
 
+    @property
+    def allowed(self):
+        """The error that is allowed, as `compare` takes it."""
+        return Allowed(self.tolerance, self.floor)
+
     def draw(self, seed=0):
         """The cases of a seed, smallest first, so that a failing case is shown at its smallest."""
         rng = default_rng([seed, crc32(self.name.encode())])
@@ -125,7 +132,7 @@ class Exercise:
         except ImportError:
             return ours, self.reference.name
         for one, other in zip(ours, theirs, strict=True):
-            if compare(one, other, self.tolerance) is not None:
+            if compare(one, other, self.allowed) is not None:
                 raise RuntimeError(f"{self.oracle.name} and {self.reference.name} disagree")
         return theirs, self.oracle.name
 

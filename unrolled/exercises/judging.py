@@ -6,7 +6,7 @@ reads an Outcome as data that may come from another process.
 
 from numpy import absolute, isfinite, maximum, ndarray
 
-from .comparing import SHOWN, arranged, compare, number, parts
+from .comparing import SHOWN, arranged, compare, number, parts, scale
 from .diagnosis import Diagnosis, Kind, diagnose
 from .plain import NotPlain, plain
 from .sentences import of_failure
@@ -37,11 +37,11 @@ def judge(exercise, cases, outcome):
         return Verdict(exercise.name, error.status, exercise.points, (str(error),))
     got = [arranged(value, right) for value, right in zip(results, expected, strict=True)]
     differences = [
-        compare(one, right, exercise.tolerance, exercise.returns)
+        compare(one, right, exercise.allowed, exercise.returns)
         for one, right in zip(got, expected, strict=True)
     ]
     if not any(differences):
-        says = _praise(got, expected, source, exercise.tolerance)
+        says = _praise(got, expected, source, exercise.allowed)
         return Verdict(
             exercise.name, Status.PASSED, exercise.points, (says,), printed=outcome.printed
         )
@@ -87,7 +87,7 @@ def _failed_run(exercise, cases, outcome):
 def _praise(got, right, source, tolerance):
     errors = [
         float(maximum.reduce(absolute((one.astype("float64") - other)[isfinite(other)]), initial=0))
-        / float(maximum.reduce(absolute(other[isfinite(other)]), initial=1.0))
+        / scale(other, tolerance)
         for g, r in zip(got, right, strict=True)
         for one, other in zip(parts(g), parts(r), strict=True)
         if other.dtype.kind == "f"

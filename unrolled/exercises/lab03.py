@@ -24,7 +24,8 @@ LAMP = "Experiment: the lamp"
 # --------------------------------------------------------------------------- warm-up: the sigmoid
 def _sigmoid_cases(rng):
     inputs = [[2.0, -2.0, 0.0], [-800.0, 800.0, 1.0], [0.5, -40.0, 40.0, -3.0], [-5.0]]
-    inputs += [rng.normal(scale=3, size=5), rng.normal(scale=300, size=9)]
+    inputs += [rng.normal(scale=3, size=5), [1.5, *rng.normal(scale=300, size=8)]]
+    inputs += [[37.5, 40.0, 45.0]]  # 1 + e^-x is 1 in float64, and the logarithm is not 0
     inputs += [[-745.0, -37.0, -1e-300, 37.0, 709.0, 710.0]]  # the last e^x that fits, and after it
     return [{"x": np.array(x)} for x in inputs]
 
@@ -55,6 +56,7 @@ SIGMOID = Exercise(
     returns={"s": "a float64 array (N,)", "log_s": "a float64 array (N,)"},
     reference=Source("unrolled.unfolding.sigmoid", lambda x: (sigmoid(x), -np.logaddexp(0, -x))),
     oracle=Source("torch.sigmoid and logsigmoid", _torch_sigmoid),
+    floor=1e-300,  # the logarithm of a sigmoid close to 1 is a small number, and not 0
     misconceptions=(
         Misconception(
             "minus for plus",
@@ -79,6 +81,12 @@ SIGMOID = Exercise(
             "The sigmoid is right. Its logarithm is minus infinity at -800: the sigmoid was "
             "rounded to 0 before, or exp(800) overflowed. The right value is -800. Simplify the "
             "logarithm on paper first.",
+        ),
+        Misconception(
+            "sum rounded to 1",
+            lambda x: (sigmoid(x), np.minimum(x, 0) - np.log(1 + np.exp(-np.abs(x)))),
+            "The formula is right. But 1 + e^-40 is 1 in float64, and its logarithm 0, where "
+            "-e^-40 = -4.2e-18 is expected. `np.log1p(e)` is log(1 + e) without that sum.",
         ),
         Misconception(
             "mirrored",

@@ -17,7 +17,7 @@ from .exercise import Exercise, Misconception, Question, Source
 from .lab import Lab
 
 SEEDS = 4  # a check uses the first, and another where it is asked for: check(name, answer, seed=1)
-COPIED = ("name", "points", "section", "shapes", "returns", "tolerance", "time_limit")
+COPIED = ("name", "points", "section", "shapes", "returns", "tolerance", "floor", "time_limit")
 
 
 @dataclass(frozen=True)

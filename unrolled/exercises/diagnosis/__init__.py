@@ -2,9 +2,9 @@
 which alteration of a right program gives it.
 
 `answers` takes answers apart, `known` recognises named misconceptions, `relations` knows signs,
-factors, orders and sources, `alterations` changes programs in `worlds` of their own and `variants`
-compares what they give, `weighing` compares weights, `places` says where and by how little an answer is wrong. Whatever is said
-holds in every case; what is not certain is not said.
+factors, orders and sources, `weighing` compares weights, `alterations` changes programs in `worlds`
+of their own and `variants` compares what they give, `places` says where and by how little an answer
+is wrong. Whatever is said holds in every case; what is not certain is not said.
 """
 
 import re

@@ -63,7 +63,7 @@ def parts(exercise, cases, got, right):
     given = {
         "cases": tuple(cases),
         "shapes": exercise.shapes,
-        "tolerance": exercise.tolerance,
+        "tolerance": exercise.allowed,
     }
     if not several:
         axes = () if exercise.carry_out else _axes(exercise.returns[names[0]])

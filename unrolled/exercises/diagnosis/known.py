@@ -21,6 +21,6 @@ def gives_part(exercise, cases, misconception, got, part):
     def gives(case, answer):
         (value,) = exercise.results(misconception.function, [case])
         value = value if part is None else value[part]
-        return compare(answer, value, exercise.tolerance) is None
+        return compare(answer, value, exercise.allowed) is None
 
     return all(gives(case, one) for case, one in zip(cases, got, strict=True))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..comparing import differs
+from ..comparing import Allowed, differs, scale
 from .answers import facts, listed
 
 NEARLY = 1e-4  # relative error of what is more likely rounded or approximated than wrong
@@ -18,12 +18,13 @@ def precision(exercise, parts):
     pairs = [pair for part in wrong for pair in zip(part.got, part.right, strict=True)]
     if not all(one.shape == other.shape and one.dtype.kind in "fiu" for one, other in pairs):
         return ""
-    if any(differs(one, other, NEARLY).any() for one, other in pairs):
+    nearly = Allowed(NEARLY, exercise.floor)
+    if any(differs(one, other, nearly).any() for one, other in pairs):
         return ""
     floats = [(a.astype("float64"), b) for a, b in pairs if b.dtype.kind == "f" and b.size]
     if not floats:
         return ""
-    error = max(_error(one, other) for one, other in floats)
+    error = max(_error(one, other, nearly) for one, other in floats)
     how = f"It is nearly right: the largest error is {error:.0e} of the largest number."
     with np.errstate(over="ignore"):
         single = all((one.astype("float32") == one).all() for one, _ in floats)
@@ -44,10 +45,9 @@ def precision(exercise, parts):
     return f"{how} Perhaps {small}, or something is rounded, approximated or cut off."
 
 
-def _error(one, other):
+def _error(one, other, tolerance):
     finite = np.isfinite(other) & np.isfinite(one)
-    scale = max(1.0, np.abs(other[finite]).max(initial=0.0))
-    return np.abs(one - other)[finite].max(initial=0.0) / scale
+    return np.abs(one - other)[finite].max(initial=0.0) / scale(other[finite], tolerance)
 
 
 def by_case(exercise, cases, agreed):

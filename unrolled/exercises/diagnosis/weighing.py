@@ -1,5 +1,6 @@
-"""Weights that a check runs, beside those of right answers: many do the same, but what few differ in
-tells more than what they do.
+"""Weights that a check runs, beside those of right answers.
+
+Many weights do the same; but the one array that is wrong says more than what all of them do.
 """
 
 import numpy as np
@@ -49,5 +50,5 @@ def _places(names, one, other):
 
 
 def _in_words(indices):
-    """", in the number at [1, 0]", where it is one that differs."""
+    """Where the number is that differs, if it is one."""
     return f", in its number at {list(indices[0])}" if len(indices) == 1 else ""

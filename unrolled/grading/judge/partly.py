@@ -34,7 +34,7 @@ def _right(exercise, case, value, correct):
         got = arranged(exercise.result(plain(value), case), correct)
     except (NotPlain, CannotRun):
         return False
-    return compare(got, correct, exercise.tolerance, exercise.returns) is None
+    return compare(got, correct, exercise.allowed, exercise.returns) is None
 
 
 def credited(mark, by_seed, seeds):

@@ -80,7 +80,7 @@ def given(lab, name, wrong):
         return None
     whole = zip(wrong.values, cases, right, strict=True)
     got = tuple(_result(exercise, value, case, correct) for value, case, correct in whole)
-    return None if alike(got, right, exercise.tolerance) else got
+    return None if alike(got, right, exercise.allowed) else got
 
 
 def comparable(one, other):
@@ -90,7 +90,7 @@ def comparable(one, other):
 
 def tolerance(lab, name):
     """What counts as the same in an exercise."""
-    return max(TOLERANCE, load(lab).exercises[name].tolerance)
+    return max(load(lab).exercises[name].allowed, TOLERANCE)
 
 
 def alike(one, other, tolerance):

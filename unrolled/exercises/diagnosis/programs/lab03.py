@@ -9,7 +9,7 @@ from unrolled.unfolding import readout, rnn_forward, sigmoid
 def sigmoid_and_log(x):
     e = np.exp(-np.abs(x))
     s = np.where(x >= 0, 1, e) / (1 + e)
-    log_s = np.minimum(x, 0) - np.log(1 + e)
+    log_s = np.minimum(x, 0) - np.log1p(e)
     return s, log_s
 
 
