@@ -345,6 +345,75 @@ def test_a_mistake_that_spoils_more_is_not_named_for_one_result():
     )
 
 
+def first_unit_only(k):
+    W_o = np.array([[1.0, -k]])
+    return np.ones((2, 1)), np.array([[1.0, -k], [1.0, 0.0]]), np.array([0.0, 1.0 - k]), W_o
+
+
+def inner_bias(D, value, mark):
+    W_i, W_h, b = np.zeros((3, D)), np.zeros((3, 1)), np.array([0.0, 100.0, 0.0])
+    W_i[1, mark], W_i[2, value] = -200.0, 1.0
+    return W_i, W_h, b, np.ones(1)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "words"),
+    [
+        ("count_modulo", first_unit_only, "Only `W_h` is not, in its number at [1, 1]."),
+        ("latch", inner_bias, "`W_i`, `W_h` and `b` are those of a right answer. Only `b_n`"),
+    ],
+)
+def test_of_weights_it_is_told_which_differ(name, answer, words):
+    assert words in told(name, answer)
+
+
+def position_0(c, lengths, n):
+    u, position = np.zeros(c.shape[:2]), np.zeros(c.shape[:2], int)
+    for b, length in enumerate(lengths):
+        if length >= n:
+            allowed = c[b, :, : length - n + 1]
+            u[b], position[b] = allowed.max(axis=1), allowed.argmax(axis=1)
+    return u, position
+
+
+def longer_by_no_dilation(L, layers):
+    layers = layers.tolist()
+    field, length = 1, L
+    for n, s, p, _ in layers:
+        length = (length + 2 * p - n) // s + 1
+    for n, s, _, d in layers[::-1]:
+        field = (field - 1) * s + d * (n - 1) + 1
+    return length, field
+
+
+def test_a_mistake_in_one_result_alone_is_told_as_such():
+    assert "minus infinity" not in str(told("masked_max", position_0))
+    assert "which would spoil what is right here, too: The dilation" in told(
+        "stack_geometry", longer_by_no_dilation
+    )
+
+
+def test_small_numbers_count_where_they_have_to_be_right():
+    def rounded(x):
+        e = np.exp(-np.abs(x))
+        s = np.where(x >= 0, 1, e) / (1 + e)
+        return s, np.where(x >= 0, np.log(np.maximum(s, 0.1)), x - np.log1p(e))
+
+    assert "log1p" in told("sigmoid_and_log", rounded)
+
+
+def test_an_alteration_is_told_as_what_would_give_the_same():
+    def from_h_0(x, W_1, W_2, W_3, steps):
+        h, guesses = sigmoid(W_1 @ x[-1]), []
+        for _ in range(steps):
+            guesses.append(W_3 @ h)
+            h = sigmoid(W_1 @ guesses[-1] + W_2 @ h)
+        return np.array(guesses)
+
+    says = told("dream", from_h_0)
+    assert says.startswith("This is also what a right answer would give with one change: ")
+
+
 def test_no_result_is_called_right_that_is_wrong():
     def smallest(kind, x):
         return 0, 0

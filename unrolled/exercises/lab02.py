@@ -573,6 +573,12 @@ MASKED = Exercise(
             "for is the first, as the chapter and torch's pooling have it.",
         ),
         Misconception(
+            "position 0 for short texts",
+            lambda c, lengths, n: _masked(c, lengths, n, place=0),
+            "`u` is right. A text with fewer than n symbols has no window, so nothing stands at "
+            "position 0: the statement asks for -1 there.",
+        ),
+        Misconception(
             "short texts at minus infinity",
             lambda c, lengths, n: _masked(c, lengths, n, fill=-np.inf, place=0),
             "A text with fewer than n symbols has no window at all, and -inf would poison every "

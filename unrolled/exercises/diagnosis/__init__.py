@@ -26,6 +26,7 @@ __all__ = ["Diagnosis", "Kind", "diagnose", "recognise"]
 OTHER_RIGHT = re.compile(
     r"^[^.,]*\b(?:is|are) right(?:\.|, (?:but|and)) (?:But )?([a-z](?=[a-z]))?"
 )
+MORE = "its numbers are those of a known mistake, which would spoil what is right here, too: "
 OTHERS = 4  # alterations that give the same numbers: where there are more, none is told
 
 
@@ -158,7 +159,7 @@ def _altered(exercise, cases, pieces, right):
     clauses, kinds, known = [], [], None
     for piece in wrong:
         i = pieces.index(piece)
-        named = _by_part(exercise, cases, pieces, piece) if piece.comparable else []
+        named = recognise(exercise, cases, piece.got, i) if piece.comparable else []
         clause = _exact(piece, pieces) or loose_relation(piece, pieces)
         if clause:
             clauses.append(clause)
@@ -168,8 +169,9 @@ def _altered(exercise, cases, pieces, right):
             clauses.append(says if says not in clauses else "the same")
             kinds.append(Kind.ALTERATION)
         elif len(named) == 1:
-            known = known or named[0]
-            clauses.append(_alone(named[0]))
+            fits = named == _by_part(exercise, cases, pieces, piece)
+            known = known or (named[0] if fits else None)
+            clauses.append(("" if fits else MORE) + _alone(named[0]))
             kinds.append(Kind.MISCONCEPTION)
         else:
             clauses.append("")

@@ -84,7 +84,8 @@ def slide_textcnn_pooled_first(x, w_a, w_b, W_o):
     sums_a = np.stack([(x[:, l : l + w_a.shape[1]] * w_a.T).sum(axis=1) for l in _places(x, w_a)])
     sums_b = np.stack([(x[:, l : l + w_b.shape[1]] * w_b.T).sum(axis=1) for l in _places(x, w_b)])
     u = np.concatenate([np.tanh(sums_a).max(axis=0), np.tanh(sums_b).max(axis=0)], axis=1)
-    e = np.exp(u @ W_o.T)
+    scores = u @ W_o.T
+    e = np.exp(scores - scores.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
 
 
