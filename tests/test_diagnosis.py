@@ -393,6 +393,23 @@ def test_a_mistake_in_one_result_alone_is_told_as_such():
     )
 
 
+def test_a_nan_is_told_of_and_not_what_it_spoils():
+    def overflowing(z, u, temperature, top_k, top_p):
+        q = np.zeros_like(z)
+        for row, e in zip(q, np.exp(z / temperature), strict=True):  # the largest not taken off
+            p = e / e.sum()
+            order = np.argsort(-p)[:top_k]
+            kept = p[order] / p[order].sum()
+            stays = np.r_[0, np.cumsum(kept)[:-1]] < top_p
+            row[order[stays]] = kept[stays] / kept[stays].sum()
+        tokens = (np.cumsum(q, axis=1) > u[:, None]).argmax(axis=1)
+        return tokens, np.log(q[np.arange(len(z)), tokens])
+
+    with np.errstate(all="ignore"):
+        result = verdict(load("lab04").exercises["draw_batch"], overflowing)
+    assert "In `tokens`" not in (result.diagnosis or "")
+
+
 def test_small_numbers_count_where_they_have_to_be_right():
     def rounded(x):
         e = np.exp(-np.abs(x))

@@ -231,7 +231,9 @@ def _capital(clause):
 def _placed(exercise, cases, pieces):
     """Where the answer is wrong, when nothing says why."""
     wrong = [piece for piece in pieces if any(piece.wrong)]
-    clauses = [by_place(piece) if piece.comparable else "" for piece in wrong]
+    with_nan = [piece for piece in wrong if piece.comparable and piece.holds_nan]
+    told_of = with_nan or wrong  # what made a nan spoils other results, too
+    clauses = [by_place(p) if p.comparable and p in told_of else "" for p in wrong]
     agreed = [not any(states) for states in zip(*(p.wrong for p in pieces), strict=True)]
     count = by_case(exercise, cases, agreed)
     named = [piece.name for piece in pieces if piece not in wrong]

@@ -38,6 +38,10 @@ class Part:
         """Whether every result is an array of numbers."""
         return all(type(one) is np.ndarray and one.dtype.kind in "biuf" for one in self.got)
 
+    @property
+    def holds_nan(self):
+        return any(np.isnan(one.astype("float64")).any() for one in self.got)
+
     def along(self, axis):
         """An axis in words: by its letter, or by its number."""
         name = self.axes[axis] if axis < len(self.axes) else ""
