@@ -94,8 +94,8 @@ STEP = Exercise(
         Misconception(
             "blocks as z, r, n",
             _step(order=(1, 0, 2)),
-            "The first block was taken for z and the second for r. The order is r, z, n (ONNX has "
-            "z first).",
+            "The first block was taken for z and the second for r, or the two were exchanged where "
+            "they are used. The order is r, z, n (ONNX has z first).",
         ),
         Misconception(
             "reset gate forgotten",

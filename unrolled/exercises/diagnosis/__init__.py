@@ -24,7 +24,8 @@ from .weighing import only_wrong
 __all__ = ["Diagnosis", "Kind", "diagnose", "recognise"]
 
 OTHER_RIGHT = re.compile(
-    r"^[^.,]*\b(?:is|are) right(?:\.|, (?:but|and)) (?:But )?([a-z](?=[a-z]))?"
+    r"^(?:[^.,]*|(?:`\w+`,? (?:and )?)+)\b(?:is|are) right(?:\.|, (?:but|and)) "
+    r"(?:But )?([a-z](?=[a-z]))?"
 )
 MORE = "its numbers are those of a known mistake, which would spoil what is right here, too: "
 OTHERS = 4  # alterations that give the same numbers: where there are more, none is told
