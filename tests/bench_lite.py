@@ -9,7 +9,8 @@ from collections import Counter
 
 import lite
 import pytest
-from browser import served
+from browser import FIREFOX, served
+from test_firefox import firefox
 from test_lite import NOTEBOOK, site  # noqa: F401
 from test_live import chapter_runs
 
@@ -46,9 +47,15 @@ def browser(chromium):
         yield browser
 
 
-@pytest.fixture(scope="module")
-def page(site, browser):  # noqa: F811
+@pytest.fixture(scope="module", params=["Chromium", *["Firefox"] * bool(FIREFOX)])
+def page(request, site, browser, tmp_path_factory):  # noqa: F811
+    """A lab that is open in a browser; the page of each evaluates functions alike."""
     with served(site) as address:
+        if request.param == "Firefox":
+            with firefox(tmp_path_factory.mktemp("profile")) as tab:
+                tab.open_lab(address)
+                yield tab
+            return
         context = browser.new_context()
         elsewhere = lite.alone(context, address)
         page = context.new_page()
