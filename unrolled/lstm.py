@@ -446,8 +446,8 @@ def cell_parameters(cell, D, H, rng, keep=1.0, start=init_scaled, enter=0.0):
     """Parameters for `run_cell`, float32: Gaussian blocks, zero biases but for two.
 
     cell: a name in CELLS; keep: the bias of the gate that keeps the state, f in an
-    LSTM; enter: that of the input gate; start: makes the blocks of W_h. Raises
-    ValueError for an unknown cell.
+    LSTM; enter: that of the input gate; start: makes the blocks of W_h; b_n is a
+    GRU's, in chapter 8. Raises ValueError for an unknown cell.
     """
     _, _, gates, keeps, _, names = cell_named(cell)
     biases = {"i": enter, keeps: keep}
