@@ -2,7 +2,7 @@
 
 TextCNN and LSTMs of as many parameters, three epochs of 5,963 names with Adam, whose rate falls by
 a fifth each epoch. "max" and "last" read both ways and differ in their summary; "one end" takes
-both halves of the output at the last letter, a common mistake; "forward, max" has one direction and
+both halves of the output at the last symbol, a common mistake; "forward, max" has one direction and
 more units. Columns: form, rate, seed, step (epoch, from 1), parameters, validation and accuracy.
 """
 
