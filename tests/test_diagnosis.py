@@ -1,10 +1,14 @@
 """The diagnosis engine: what it says of wrong answers, and that it never misleads or fails."""
 
 import ast
+import builtins
+import json
+import keyword
 import re
 import sys
 from collections import namedtuple
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -458,12 +462,110 @@ def test_sentences_hold_no_name_that_only_our_programs_have():
     assert clear("in `later`, it is transposed") == ""
 
 
+ANYBODY = {"i", "y", "sigmoid", "np", "axis", "keepdims", "mode", "constant", "strict", "pairwise"}
+LABS = Path(__file__).parents[1] / "labs"
+
+
+def statement(lab, exercise):
+    """The exercise's cells of the notebook: its words and the function's first line."""
+    (notebook,) = LABS.glob(f"{lab}_*.ipynb")
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(cell["source"]) for cell in cells]
+    at = next(i for i, text in enumerate(texts) if f"def {exercise}(" in text)
+    first = max(i for i in range(at) if cells[i]["cell_type"] != "markdown") + 1
+    return "\n".join(texts[first : at + 1])
+
+
+def indices(program):
+    """The names by which a program counts."""
+    tree = World(program).functions[0].tree
+    loops = [n for n in ast.walk(tree) if isinstance(n, (ast.For, ast.comprehension))]
+    return {n.id for loop in loops for n in ast.walk(loop.target) if isinstance(n, ast.Name)}
+
+
+@pytest.mark.parametrize(("lab", "name"), EXERCISES)
+def test_sentences_use_names_of_the_statement_or_say_what_they_hold(lab, name):
+    exercise = EXERCISES[lab, name]
+    cases = exercise.draw(0)
+    known = ANYBODY | set(re.findall(r"\w+", statement(lab, name)))
+    for program in variants.programs(exercise):
+        known |= indices(program)
+    right, _ = exercise.expected(cases)
+    unknown = set()
+    for _, variant in variants.table(exercise, cases, right).variants:
+        clause, _, words = variant.says.partition(" (`")
+        words = words.replace(", ", "`: `")
+        for code in re.findall("`[^`]*`", re.sub("'[^']*'", "", clause)):
+            whole = re.findall(r"(?<![\w.])[A-Za-z_]\w*(?![\w. ]*\.\.\.)", code)
+            unknown |= {n for n in whole if n not in known and f"`{n}`: " not in f"`{words}"}
+    unknown -= {n for n in unknown if keyword.iskeyword(n) or hasattr(builtins, n)}
+    assert {n for n in unknown if not hasattr(np, n)} == set()
+
+
+def test_what_a_name_of_a_program_holds_is_said():
+    tree = ast.parse("def f(W):\n  W_r, W_z = np.split(W, 2)\n  da = W_r @ W_z\n  return da")
+    clear = legible(tree.body[0], (), {"da": "the gradient before the tanh"})
+    assert clear("the term `W_z` is missing") == (
+        "the term `W_z` is missing (`W_z`: the second of the 2 blocks of `W`)"
+    )
+    assert clear("in `da`, the sign is wrong") == (
+        "in `da`, the sign is wrong (`da`: the gradient before the tanh)"
+    )
+
+
 def test_two_arguments_mistaken_at_once_are_told_together():
     def cut(x, m, dilation):
         return np.convolve(x, m)[: len(x)]
 
     says = told("causal_conv", cut)
     assert "`m` is read from its end to its beginning, and `dilation` counts as 1" in says
+
+
+def test_two_changes_together_are_told_where_no_single_one_explains_the_answer():
+    def two_slips(x, h_0, W_i, W_h, b, dh_T):
+        h, dh = states(x, h_0, W_i, W_h, 0 * b), dh_T
+        for t in reversed(range(len(x))):
+            dh = (dh * (1 - h[t + 1])) @ W_h
+        return dh.sum(axis=0)
+
+    says = told("base_gradient", two_slips)
+    assert says.startswith("This is also what a right answer would give with two changes: ")
+    assert "the square is missing: `1 - h[t + 1] ** 2` is the slope" in says
+    assert "`b` counts as 0" in says or "the term `b` is missing" in says
+
+
+def channels_summed_first(x, dc, n, stride):
+    windows = np.lib.stride_tricks.sliding_window_view(x, n, axis=2)[:, :, ::stride]
+    return np.einsum("bcln,bel->n", windows[:, :, : dc.shape[2]], dc)
+
+
+def sizes_compared(dout, x, n, stride):
+    program = next(p.values[1] for p in PROGRAMS if p.values[0].name == "fair_max_backward")
+    return program(dout, np.abs(x), n, stride)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "words"),
+    [
+        ("shared_filter_gradient", channels_summed_first, "the sum of `x` along its axis 1"),
+        ("fair_max_backward", sizes_compared, "`x` are taken without their signs"),
+        ("forget_bias", lambda steps, keep: -np.log(2 ** (1 / steps) - 1), "counts as 0.5"),
+    ],
+)
+def test_what_an_argument_may_be_taken_for(name, answer, words):
+    assert words in told(name, answer)
+
+
+def test_a_function_may_come_before_a_sum_or_after_it():
+    def log_of_the_sum(words, X, W_i, W_h, b, W_o):
+        h, p = np.zeros(len(b)), []
+        for last, token in zip([0, *words], [*words, 1], strict=True):
+            h = np.tanh(W_i @ X[last] + W_h @ h + b)
+            e = np.exp(W_o @ h)
+            p.append(e[token] / e.sum())
+        return float(np.log(np.sum(p)))
+
+    assert "the `log` is taken of it" in told("sentence_log_prob", log_of_the_sum)
 
 
 def test_a_line_left_out_at_the_end_of_a_loop_is_told():

@@ -81,6 +81,7 @@ def _diagnosed(exercise, cases, got, right, returned):
         or _weighed(exercise, cases, returned)
         or _altered(exercise, cases, pieces, right)
         or _related(pieces, loose_relation)
+        or _altered(exercise, cases, pieces, right, changes=2)
         or _related(pieces, partial_relation)
         or _placed(exercise, cases, pieces)
         or Diagnosis()
@@ -146,10 +147,13 @@ def _weighed(exercise, cases, returned):
     return Diagnosis(says, Kind.RELATION) if says else None
 
 
-def _altered(exercise, cases, pieces, right):
-    """The alteration that gives the whole answer, or what is known of its wrong results."""
+def _altered(exercise, cases, pieces, right, changes=1):
+    """The alteration that gives the whole answer, or what is known of its wrong results.
+
+    changes: 2 for two alterations together, after single ones have not explained all
+    """
     wrong = [piece for piece in pieces if any(piece.wrong)]
-    match, alone = matches(exercise, cases, pieces, right)
+    match, alone = matches(exercise, cases, pieces, right, changes)
     if match:
         says = _comes_out(match)
         if says:
@@ -157,6 +161,8 @@ def _altered(exercise, cases, pieces, right):
             return Diagnosis(f"{_right(right_ones)}{_capital(says)}", Kind.ALTERATION)
     if len(pieces) == 1:
         return None
+    if changes > 1:
+        alone = alone | matches(exercise, cases, pieces, right)[1]
     clauses, kinds, known = [], [], None
     for piece in wrong:
         i = pieces.index(piece)
@@ -177,7 +183,7 @@ def _altered(exercise, cases, pieces, right):
         else:
             clauses.append("")
             kinds.append(None)
-    if not any(clauses):
+    if not (any(clauses) if changes > 1 else all(clauses)):
         return None
     if kinds[0] is not Kind.MISCONCEPTION:
         known = None
@@ -195,7 +201,8 @@ def _comes_out(match):
         return ""
     first, *rest = match.says
     here = "in the one case that fails, " if match.cases == 1 else ""
-    says = f"{here}this is also what a right answer would give with one change: {first}"
+    changes = "one change" if match.changes == 1 else "two changes"
+    says = f"{here}this is also what a right answer would give with {changes}: {first}"
     return f"{says}. Or with another: {rest[0]}." if rest else f"{says}."
 
 

@@ -11,17 +11,20 @@ import re
 from dataclasses import dataclass
 from itertools import combinations, permutations
 
-from .worlds import located
+from .worlds import ROUND, located
 
 LONGEST = 60  # characters of code in a sentence
 CODE = re.compile("`[^`]*`")
+NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
+ORDINALS = "first", "second", "third", "fourth"
 FEW = 8  # alterations that may be made together, in all places
-PAIR = 10  # the rank of two changes made together: told where no single change gives the same
+PAIR = 10  # the least rank of two changes made together
 COMMON = (
     *("counts as 1", "counts as 0 (is it used?)", "its beginning", "is transposed"),
     *("is taken one too small", "is taken one too large"),
 )
 MOST_BLOCKS = 4  # of an argument, of which any some may be altered together
+MOST_PLACES = 5  # of one mistake, of which any two may be altered together
 # What a student knows by name: letters of an equation, and words of the statements.
 WORDS = re.compile(
     r"(?:[A-Za-z]{1,2}|d?[A-Za-z]_\w{1,4}|d[a-z]_\w{1,4}|p_cont"
@@ -58,6 +61,7 @@ INSTEAD = {
     "norm": (),
     "sqrt": ("np.square",),
 }
+POINTWISE = {"tanh", "sigmoid", "exp", "log", "sqrt", "abs", "square", "relu"}
 LAST = "sigmoid", "np.tanh", "np.exp", "np.log"  # tried of each variable, as what is returned
 FEW_NAMES = 8
 MODES = {
@@ -148,6 +152,9 @@ def alterations(tree, shapes, returns=()):
         if one.group is not None:
             groups.setdefault(one.group, []).append(one)
     together = list(groups.values())
+    for alike in groups.values():
+        if 2 < len(alike) <= MOST_PLACES:
+            together += map(list, combinations(alike, 2))
     blocks = {}
     for one in found:
         if one.root is not None:
@@ -160,18 +167,39 @@ def alterations(tree, shapes, returns=()):
         if 1 < len(alike) <= FEW and _apart(alike):
             edits = tuple(edit for one in alike for edit in one.edits)
             found.append(Alteration(edits, *_together(alike), alike[0].rank + 1))
-    found += _pairs(tree, found)
     return sorted(found, key=lambda one: one.rank)
 
 
-def _pairs(tree, found):
-    """Two arguments that count as something else, each in one of the commonest ways."""
-    alone = [one for one in found if one.argument and one.says.endswith(COMMON)]
-    for one, other in combinations(alone, 2):
-        if one.argument != other.argument:
-            lines = [edit.new[0] for edit in (*one.edits, *other.edits)]
-            edit = Edit(tree, "body", None, [*lines, *tree.body])
-            yield Alteration((edit,), "", f"{one.says}, and {other.says}", PAIR)
+def both(tree, one, other):
+    """Two Alterations made together, or None where they touch the same place."""
+    if one.argument and one.argument == other.argument:
+        return None
+    rank = PAIR + likelihood(one, other)
+    says = f"{one.sentence}, and {other.sentence}"
+    if one.argument or other.argument:  # lines before all others
+        first, then = (one, other) if one.argument else (other, one)
+        (edit,) = first.edits
+        lines = edit.new[: len(edit.new) - len(tree.body)]
+        edits, body = [], tree.body
+        for other_edit in then.edits:
+            if other_edit.parent is tree and other_edit.field == "body":
+                body = other_edit.new
+            else:
+                edits.append(other_edit)
+        whole = Edit(tree, "body", None, [*lines, *body])
+        return Alteration((*edits, whole), "", says, rank)
+    if not _apart([one, other]):
+        return None
+    return Alteration((*one.edits, *other.edits), "", says, rank)
+
+
+def likelihood(one, other):
+    """How far-fetched two changes together are, as a rank.
+
+    The least, where each is one of the commonest ways in which an argument counts as something else
+    """
+    common = all(change.argument and change.says.endswith(COMMON) for change in (one, other))
+    return one.rank + other.rank - 2 * common
 
 
 def _together(alike):
@@ -205,11 +233,45 @@ def _apart(alike):
     )
 
 
-def legible(tree, returns):
+def legible(tree, returns, holds=None):
     """f(clause) -> the clause in words a student knows, or "" where there are none.
 
-    What a program calls by a word of its own, as `count`, is told by how it is computed.
+    What a program calls by a word of its own, as `count`, is told by how it is computed. Of other
+    names that no statement has, `holds` says in words what they hold, and it is added.
     """
+    clear = _spelt(tree, returns)
+    blocks, holds = list(_blocks_in_words(tree)), holds or {}
+
+    def with_words(clause):
+        clause = clear(clause)
+        names = {n: None for code in CODE.findall(clause) for n in NAME.findall(code)}
+        told = [f"`{name}`: {holds[name]}" for name in names if name in holds]
+        for its_names, words in blocks:
+            few = [name for name in its_names if name in names]
+            if len(few) > 2:
+                told.append(f"`{', '.join(its_names)}`: {words}, one after another")
+            else:
+                ordinals = dict(zip(its_names, ORDINALS, strict=False))
+                told += [f"`{name}`: the {ordinals[name]} of {words}" for name in few]
+        return f"{clause} ({'; '.join(told)})" if told else clause
+
+    return with_words
+
+
+def _blocks_in_words(tree):
+    """(names, what they are the blocks of), as in W_hf, W_hn = np.split(W_h, 2)."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
+            continue
+        target, call = node.targets[0], node.value
+        if isinstance(target, ast.Tuple) and _function(call) == "split":
+            names = [element.id for element in target.elts]
+            if len(names) <= len(ORDINALS):
+                yield names, f"the {len(names)} blocks of {text(call.args[0])}"
+
+
+def _spelt(tree, returns):
+    """f(clause) -> the clause without names that a program alone has, or "" where that fails."""
     known = {argument.arg for argument in tree.args.args} | set(returns)
     values, once = {}, {}
     for node in ast.walk(tree):
@@ -273,7 +335,7 @@ def text(node):
     written = node if isinstance(node, str) else ast.unparse(node)
     if isinstance(node, ast.Tuple):
         written = written.removeprefix("(").removesuffix(")")
-    written = written.replace("np.", "").replace("\n", " ")
+    written = written.replace("np.", "").replace("\n", " ").replace(f"{ROUND}() and ", "")
     return f"`{written}`" if len(written) <= LONGEST else f"`{written[: LONGEST - 4]} ...`"
 
 
@@ -283,6 +345,19 @@ def _name(name):
 
 def _parsed(code):
     return ast.parse(code, mode="eval").body
+
+
+def _filled(code, node):
+    """The code's tree, with the node in place of each `_`."""
+    tree = _parsed(code)
+    for inner in list(ast.walk(tree)):
+        for name, child in ast.iter_fields(inner):
+            if isinstance(child, list):
+                filled = [node if isinstance(c, ast.Name) and c.id == "_" else c for c in child]
+                setattr(inner, name, filled)
+            elif isinstance(child, ast.Name) and child.id == "_":
+                setattr(inner, name, node)
+    return tree
 
 
 def _binary(left, operation, right):
@@ -316,6 +391,42 @@ def _is_module(node):
     return (isinstance(node, ast.Name) and node.id == "np") or (
         isinstance(node, ast.Attribute) and _is_module(node.value)
     )
+
+
+SOFTMAX = (
+    "(lambda e: e / e.sum(axis=-1, keepdims=True))(np.exp({0} - {0}.max(axis=-1, keepdims=True)))"
+)
+APPLIED = {
+    "a tanh": "np.tanh({})",
+    "a sigmoid": "1 / (1 + np.exp(-{}))",
+    "a relu": "np.maximum({}, 0)",
+    "exp": "np.exp({})",
+    "a square": "{}**2",
+    "a softmax along its last axis": SOFTMAX,
+}
+
+
+def parameter_as_a_whole(name, shape):
+    """(code, clause): what a function or one axis makes of an array of numbers."""
+    for what, code in APPLIED.items():
+        yield code.format(name), f"{what} is applied to `{name}` first"
+    yield f"np.cumsum({name}, axis=0)", f"`{name}` is added up along its first axis first"
+    for axis, size in enumerate(shape):
+        if size < 2:
+            continue
+        along = f"`{name}` along its axis {axis}" if len(shape) > 1 else f"`{name}`"
+        for word in ("sum", "mean"):
+            code = f"0 * {name} + {name}.{word}(axis={axis}, keepdims=True)"
+            yield code, f"the {word} of {along} stands for each of its numbers"
+        first = (slice(None),) * axis + (slice(0, 1),)
+        index = ", ".join(":1" if one.stop else ":" for one in first)
+        yield f"0 * {name} + {name}[{index}]", f"the first item of {along} stands for each"
+        for step, other, end in ((1, "i - 1", "the last for the first"), (-1, "i + 1", "")):
+            places = ":, " * axis
+            says = f"`{name}[{places}{other}]` stands for each `{name}[{places}i]`, and "
+            yield f"np.roll({name}, {step}, axis={axis})", says + (end or "the first for the last")
+        if 0 < axis < len(shape) - 1:
+            yield f"np.flip({name}, {axis})", f"{along} is turned round"
 
 
 class _Walk:
@@ -387,11 +498,14 @@ class _Walk:
                     (f"1 - {name}", f"`1 - {name}` stands for `{name}`"),
                     (f"-{name}", f"`{name}` has the other sign"),
                     (f"1 / {name}", f"`1 / {name}` stands for `{name}`"),
+                    (f"0 * {name} + 0.5", f"`{name}` counts as 0.5"),
+                    (f"{name}**2", f"`{name}` is squared"),
                 ]
             elif kind == "f":
                 changes = [
                     (f"0 * {name}", f"`{name}` counts as 0 (is it used?)"),
                     (f"-{name}", f"`{name}` has the other sign"),
+                    (f"np.abs({name})", f"the numbers of `{name}` are taken without their signs"),
                     (f"{name}[::-1]", f"`{name}` is read from its end to its beginning"),
                     (f"0 * {name} + 1", f"`{name}` counts as 1"),
                 ]
@@ -426,7 +540,9 @@ class _Walk:
                 changes = [
                     (f"{name} - 1", f"each number of `{name}` is taken one too small"),
                     (f"{name} + 1", f"each number of `{name}` is taken one too large"),
+                    (f"np.maximum({name}, 1)", f"a 0 in `{name}` counts as 1"),
                     (f"{name}[::-1]", f"`{name}` is read from its end to its beginning"),
+                    (f"np.sort({name})", f"`{name}` is sorted first"),
                     (f"{name}[1:]", f"the first item of `{name}` is not used"),
                     (f"{name}[:-1]", f"the last item of `{name}` is not used"),
                     (f"0 * {name} + {name}.max()", f"the largest of `{name}` stands for each"),
@@ -434,6 +550,8 @@ class _Walk:
                     (f"0 * {name} + {name}[:1]", f"the first of `{name}` stands for each"),
                 ]
             others = list(self.parameter_by_others(name, shape, kind, given))
+            if kind == "f" and shape != ():
+                others += parameter_as_a_whole(name, shape)
             for code, says in changes + others:
                 line = ast.Assign([ast.Name(name, ast.Store())], _parsed(code), lineno=0)
                 edit = Edit(self.tree, "body", None, [line, *self.tree.body])
@@ -462,6 +580,11 @@ class _Walk:
                 yield f"{other}.argmax(axis=-1)", says
             if shape == () and kind in "iu" and its_shape == () and its_kind in "iu":
                 yield f"{name} * {other}", f"`{name}` is multiplied by `{other}`"
+            if kind in "iu" and len(shape) == 1 and its_kind == "f" and len(its_shape) > 1:
+                says = f"no number of `{name}` is larger than `len({other}) - 1`"
+                yield f"np.minimum({name}, len({other}) - 1)", says
+                if other == given[0]:
+                    yield f"0 * {name} + len({other})", f"`len({other})` stands for each `{name}`"
             if shape == () and kind == "f" and its_shape:
                 yield f"{name} / len({other})", f"`{name}` is divided by `len({other})`"
                 yield f"{name} * len({other})", f"`{name}` is multiplied by `len({other})`"
@@ -654,12 +777,8 @@ class _Walk:
             return
 
         def change(code, says, rank):
-            node = _parsed(code)
-            for inner in ast.walk(node):
-                for name, child in ast.iter_fields(inner):
-                    if isinstance(child, ast.Name) and child.id == "_":
-                        setattr(inner, name, value)
-            return Alteration((Edit(parent, field, index, node),), where, says, rank)
+            edit = Edit(parent, field, index, _filled(code, value))
+            return Alteration((edit,), where, says, rank)
 
         is_, begins = ("it starts from", True) if self._begins(target) else ("all is", False)
         for name in self._alike(shape) if shape and kind == "f" else ():
@@ -683,14 +802,23 @@ class _Walk:
             yield change("0 * _ + 1", f"{is_} 1", 5)
         if shape and kind == "f":
             yield change("np.abs(_)", "its numbers are taken without their signs", 4)
-            for code, what in (("np.maximum(_, 0)", "relu"), ("np.tanh(_)", "tanh")):
-                yield change(code, f"a {what} is applied to it", 5)
+            yield change("_[::-1]", "it is turned round", 5)
+            yield change("0 * _ + 0.5", f"{is_} 0.5", 4)
+            for what, code in APPLIED.items():
+                says = f"{what} is applied to {'what it starts from' if begins else 'it'}"
+                yield change(code.format("_"), says, 5)
         if shape:
             if len(shape) == 2:
                 yield change("_.T", "it is transposed", 3)
             if len(shape) > 1 and kind == "f":
                 yield change("_.sum(axis=0)", "it is summed over the first axis", 4)
                 yield change("_.mean(axis=0)", "it is averaged over the first axis", 4)
+                for axis in (0, -1):
+                    which = "first" if axis == 0 else "last"
+                    for word in ("sum", "mean", "max"):
+                        code = f"0 * _ + _.{word}(axis={axis}, keepdims=True)"
+                        says = f"its {word} along the {which} axis stands for each of its numbers"
+                        yield change(code, says, 5)
         if shape == () and kind in "iu":
             yield change("_ + 1", "it is one too large", 3)
             yield change("_ - 1", "it is one too small", 3)
@@ -751,16 +879,8 @@ class _Walk:
             first, last = "first (the last in time)", "last (the first in time)"
 
         def through(code, says, rank):
-            node = _parsed(code)
-            for inner in ast.walk(node):
-                for name, child in ast.iter_fields(inner):
-                    if isinstance(child, list):
-                        for k, item in enumerate(child):
-                            if isinstance(item, ast.Name) and item.id == "_":
-                                child[k] = statement.iter
-                    elif isinstance(child, ast.Name) and child.id == "_":
-                        setattr(inner, name, statement.iter)
-            return Alteration((Edit(statement, "iter", None, node),), "", says, rank)
+            edit = Edit(statement, "iter", None, _filled(code, statement.iter))
+            return Alteration((edit,), "", says, rank)
 
         yield through("list(_)[1:]", f"{where} leaves out its {first} step", 1)
         yield through("list(_)[:-1]", f"{where} leaves out its {last} step", 1)
@@ -1024,6 +1144,8 @@ class _Walk:
                 2,
             )
             yield change(right, f"{text(right)} stands for {text(node)}", 4)
+            if kind is ast.Div and not isinstance(right, ast.Constant):
+                yield change(ast.Constant(0.5), f"`0.5` stands for {text(node)}", 3)
             if not isinstance(right, ast.Constant):
                 for operation in (ast.Add, ast.Sub):
                     other = _binary(right, operation, ast.Constant(1))
@@ -1338,6 +1460,10 @@ class _Walk:
                 new = ast.Subscript(argument, ast.Constant(place), ast.Load())
                 says = f"only the {word} item is taken, not the {function} over all"
                 yield change(new, says, 2, (says,))
+        if function in ("sum", "mean", "max", "min"):
+            yield from self.reduced_earlier(node, argument, change)
+        if function in POINTWISE and isinstance(argument, ast.Call):
+            yield from self.reduced_later(node, argument, change)
         if function in ("max", "min", "argmax", "argmin") and len(node.args) == 1 - method:
             size = ast.Call(_parsed("np.abs"), [argument], [])
             called = ast.Attribute(size, node.func.attr, ast.Load()) if method else node.func
@@ -1408,6 +1534,54 @@ class _Walk:
                 called = ast.Call(node.func, [new], [])
                 yield change(called, f"`{small}` is added inside `{function}`", 2)
 
+    def reduced_earlier(self, node, argument, change):
+        """A sum, mean or maximum of what is within, before that is computed."""
+        function = _function(node)
+
+        def reduced(inner):
+            if isinstance(node.func, ast.Attribute) and not _is_module(node.func.value):
+                return ast.Call(
+                    ast.Attribute(inner, function, ast.Load()), node.args, node.keywords
+                )
+            return ast.Call(node.func, [inner, *node.args[1:]], node.keywords)
+
+        if isinstance(argument, ast.BinOp) and function in ("sum", "mean"):
+            if isinstance(argument.op, (ast.Mult, ast.Div)):
+                word = "multiplied" if isinstance(argument.op, ast.Mult) else "divided"
+                left, right = argument.left, argument.right
+                says = f"the {function} of {text(left)} and that of {text(right)} are taken, then"
+                new = ast.BinOp(reduced(left), argument.op, reduced(right))
+                yield change(new, f"{says} {word}", 3)
+            elif isinstance(argument.op, ast.Pow) and _is(argument.right, 2):
+                new = ast.BinOp(reduced(argument.left), argument.op, argument.right)
+                yield change(new, f"the {function} is squared, not the numbers before it", 2)
+        inner = argument
+        if isinstance(inner, ast.Call) and _function(inner) in POINTWISE and inner.args:
+            new = ast.Call(inner.func, [reduced(inner.args[0])], inner.keywords)
+            yield change(new, f"the {function} is taken before `{_function(inner)}`, not after", 2)
+        if function in ("sum", "mean"):
+            exp = ast.Call(_parsed("np.exp"), [argument], [])
+            new = ast.Call(_parsed("np.log"), [reduced(exp)], [])
+            says = f"the {function} is that of their `exp`, and the `log` is taken of it"
+            yield change(new, says, 4)
+
+    def reduced_later(self, node, argument, change):
+        """A function such as tanh is applied before a sum, not to it."""
+        function, reduction = _function(node), _function(argument)
+        if reduction not in ("sum", "mean") or len(node.args) != 1:
+            return
+        method = isinstance(argument.func, ast.Attribute) and not _is_module(argument.func.value)
+        if method:
+            inner = ast.Call(node.func, [argument.func.value], [])
+            called = ast.Attribute(inner, reduction, ast.Load())
+            new = ast.Call(called, argument.args, argument.keywords)
+        elif argument.args:
+            inner = ast.Call(node.func, [argument.args[0]], [])
+            new = ast.Call(argument.func, [inner, *argument.args[1:]], argument.keywords)
+        else:
+            return
+        yield change(new, f"`{function}` is applied before the {reduction}, not after", 2)
+
     def norm(self, node, argument, change):
         if len(node.args) == 2:
             yield change(
@@ -1415,14 +1589,7 @@ class _Walk:
                 "the norm of all entries stands for the largest singular value",
                 1,
             )
-            largest = _parsed("np.abs(np.linalg.eigvals(_)).max()")
-            for inner in ast.walk(largest):
-                if (
-                    isinstance(inner, ast.Call)
-                    and inner.args
-                    and isinstance(inner.args[0], ast.Name)
-                ):
-                    inner.args[0] = argument
+            largest = _filled("np.abs(np.linalg.eigvals(_)).max()", argument)
             yield change(largest, "the largest eigenvalue stands for the largest singular value", 1)
             squared = _binary(node, ast.Pow, ast.Constant(2))
             says = "the square of the largest singular value stands for it: a root is missing"
@@ -1437,11 +1604,7 @@ class _Walk:
                 ("np.abs(_).sum()", "the sum of the absolute values stands for the norm"),
                 ("np.abs(_).max()", "the largest absolute value stands for the norm"),
             ):
-                new = _parsed(code)
-                for inner in ast.walk(new):
-                    if isinstance(inner, ast.Call) and inner.args:
-                        inner.args[0] = argument
-                yield change(new, says, 2, says)
+                yield change(_filled(code, argument), says, 2, says)
 
     def joined(self, node, change):
         pieces = node.args[0]
@@ -1528,6 +1691,8 @@ class _Walk:
             if isinstance(index, ast.Name) and isinstance(node.value, ast.Name):
                 last = _parsed(f"len({node.value.id}) - 1")
                 several.append(ast.Call(_name("min"), [several[0], last], []))
+            if isinstance(index, ast.BinOp):
+                several += self.kept_inside(node.value, index)
             for new in several:
                 other = at(new)
                 yield change(
@@ -1542,7 +1707,9 @@ class _Walk:
             for i, item in enumerate(index.elts):
                 if isinstance(item, ast.Slice) or _is(item, None):
                     continue
-                for new in self.neighbours(item):
+                inside = isinstance(item, ast.BinOp) and i == 0
+                kept = self.kept_inside(node.value, item) if inside else []
+                for new in self.neighbours(item) + kept:
                     elements = list(index.elts)
                     elements[i] = new
                     other = at(ast.Tuple(elements, ast.Load()))
@@ -1595,6 +1762,17 @@ class _Walk:
                     inner.id = names.get(inner.id, inner.id)
             other = ast.Subscript(node.value, new, ast.Load())
             yield change(other, f"{text(other)} stands for {text(node)}", 2)
+
+    def kept_inside(self, values, index):
+        """An index cut off at the ends of what it is an index of, or counted on from there."""
+        if not isinstance(values, ast.Name):
+            return []
+        size, zero = _parsed(f"len({values.id})"), ast.Constant(0)
+        last = _parsed(f"len({values.id}) - 1")
+        new = [ast.Call(_name("min"), [index, last], []), _binary(index, ast.Mod, size)]
+        if isinstance(index.op, ast.Sub):
+            new[:1] = [ast.Call(_name("max"), [index, zero], [])]
+        return new
 
     def neighbours(self, index):
         if isinstance(index, ast.Constant) and isinstance(index.value, int):

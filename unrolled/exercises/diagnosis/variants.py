@@ -12,18 +12,22 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import combinations
 
 import numpy as np
 
 from ..comparing import arranged
 from ..plain import NotPlain
 from ..weights import CannotRun
-from .alterations import PAIR, alterations, legible
+from .alterations import alterations, both, legible, likelihood
 from .answers import evidence, same
 from .relations import FEWEST
 from .worlds import World
 
 MOST = 2500  # variants of one exercise that are tried
+MOST_PAIRS = 1000  # of two changes together
+MOST_TOGETHER = 2200  # with the single ones
+SINGLE = 2  # the highest rank of a change that is made together with another
 LARGEST = 600  # numbers in the case on which all are tried first
 ELSEWHERE = (101, 102)  # seeds of further cases, on which variants that agree are compared
 MOST_ELSEWHERE = 8
@@ -41,6 +45,7 @@ class Variant:
     rank: int
     member: object
     code: object
+    change: object = None
     results: dict = field(default_factory=dict)
 
 
@@ -54,6 +59,7 @@ class Table:
     probe: int
     worlds: list
     variants: list
+    pairs: list | None = None
 
     def result(self, world, variant, case):
         """What the variant gives in a case, as parts in a tuple, or None."""
@@ -111,12 +117,21 @@ def programs(exercise):
     The reference often goes another way than a student, through functions whose lines the student
     has never seen; so what is kept comes first.
     """
+    return [*_kept(exercise, "PROGRAMS", ())] or [exercise.reference.function]
+
+
+def held(exercise):
+    """{name in the exercise's programs: what it holds, in words}, of names no statement has."""
+    return _kept(exercise, "HOLDS", {})
+
+
+def _kept(exercise, table, otherwise):
+    """What the module of programs for the exercise's lab has for it in a table."""
     module = exercise.cases.__module__.rpartition(".")[2]
     name = f"{__package__}.programs.{module}"
-    kept = ()
-    if module.isidentifier() and find_spec(name) is not None:
-        kept = getattr(import_module(name), "PROGRAMS", {}).get(exercise.name, ())
-    return [*kept] or [exercise.reference.function]
+    if not module.isidentifier() or find_spec(name) is None:
+        return otherwise
+    return getattr(import_module(name), table, {}).get(exercise.name, otherwise)
 
 
 def _made(exercise, cases, right):
@@ -148,7 +163,7 @@ def _add_variants(found, world, exercise):
     shapes = world.shapes(found.cases[found.probe].values())
     for member in world.functions:
         returns = () if member.helper else tuple(exercise.returns)
-        clear = legible(member.tree, exercise.returns)
+        clear = legible(member.tree, exercise.returns, held(exercise))
         for one in alterations(member.tree, shapes.get(member.name, {}), returns):
             if len(found.variants) >= MOST:
                 return
@@ -158,8 +173,53 @@ def _add_variants(found, world, exercise):
                 says = clear(one.sentence)
                 if says and member.helper:
                     says = f"in the function `{member.name}`, {says}"
-                variant = Variant(says, one.rank + 2 * member.helper, member, code)
+                variant = Variant(says, one.rank + 2 * member.helper, member, code, one)
                 found.variants.append((world, variant))
+
+
+def _with_pairs(known, exercise):
+    """The variants with two changes, made when no single one explains an answer."""
+    if known.pairs is None:
+        with _uncollected():
+            known.pairs = list(_pairs(known, exercise))
+    return known.pairs
+
+
+def _pairs(known, exercise):
+    """Pairs of changes that make a difference and that can be told, the simplest first."""
+    candidates = []
+    for world in known.worlds:
+        for member in world.functions:
+            clear = legible(member.tree, exercise.returns, held(exercise))
+            singles = combinations(_telling(known, world, member), 2)
+            candidates += [(likelihood(*pair), world, member, clear, pair) for pair in singles]
+    candidates.sort(key=lambda candidate: candidate[0])
+    room = min(MOST_PAIRS, MOST_TOGETHER - len(known.variants))
+    for _, world, member, clear, (one, other) in candidates:
+        pair = both(member.tree, one, other) if room > 0 else None
+        if pair is None:
+            continue
+        room -= 1
+        with pair.made():
+            code = member.compiled()
+        if code is not None:
+            says = clear(pair.sentence)
+            yield world, Variant(says, pair.rank + 2 * member.helper, member, code)
+
+
+def _telling(known, world, member):
+    """The changes of a function that are not far-fetched, of those with one effect the first."""
+    effects, right = {}, known.right[known.probe]
+    right = right if type(right) is tuple else (right,)
+    for its_world, variant in known.variants:
+        if its_world is not world or variant.member is not member or not variant.says:
+            continue
+        value = known.result(world, variant, known.probe) if variant.rank <= SINGLE else None
+        if value is None or all(map(_near, value, right)):
+            continue
+        key = tuple((part.shape, np.round(part.astype("float64"), 9).tobytes()) for part in value)
+        effects.setdefault(key, variant.change)
+    return list(effects.values())
 
 
 @dataclass(frozen=True)
@@ -167,24 +227,26 @@ class Match:
     """Variants that give what an answer gives.
 
     says:    their sentences, the least far-fetched first; one where that is beyond doubt
-    agrees:  the parts of the answer that they explain
     cases:   in how many cases the answer is wrong
+    changes: how many each of them makes
     """
 
     says: tuple
-    agrees: frozenset
     cases: int
+    changes: int = 1
 
 
-def matches(exercise, cases, parts, right):
+def matches(exercise, cases, parts, right, changes=1):
     """The best Match of the answer's Parts with variants, and the best of each wrong one by itself.
 
+    changes: how many changes a variant makes, 1 or 2
     Returns (None, {}) where there is none; else (Match or None, {number of the Part: Match}).
     """
     known = table(exercise, cases, right)
     wrong = [i for i, part in enumerate(parts) if any(part.wrong)]
     if not known.variants or not wrong or not all(part.comparable for part in parts):
         return None, {}
+    tried = known.variants if changes == 1 else _with_pairs(known, exercise)
     whole, partial = [], {i: [] for i in wrong}
     failing = [
         i for i, states in enumerate(zip(*(p.wrong for p in parts), strict=True)) if any(states)
@@ -192,7 +254,7 @@ def matches(exercise, cases, parts, right):
     probe = known.probe
     if probe not in failing:  # where the answer is right, most variants agree with it
         probe = min(failing, key=lambda i: _size(known.cases[i]))
-    for world, variant in known.variants:
+    for world, variant in tried:
         value = known.result(world, variant, probe)
         if value is None:
             continue
@@ -207,22 +269,15 @@ def matches(exercise, cases, parts, right):
         for i in wrong:
             if i in agrees:
                 partial[i].append((len(agrees), world, variant))
-    whole = _simplest(whole)
-    if whole and _enough(parts, wrong):
-        return Match(_told(known, whole), frozenset(range(len(parts))), len(failing)), {}
+    if whole and _enough(parts, wrong, changes):
+        return Match(_told(known, whole), len(failing), changes), {}
     alone = {}
     for i in wrong:
-        if partial[i] and _enough(parts, [i]):
+        if partial[i] and _enough(parts, [i], changes):
             most = max(count for count, *_ in partial[i])
             best = [(world, one) for count, world, one in partial[i] if count == most]
-            best = _simplest(best)
-            alone[i] = Match(_told(known, best), frozenset([i]), len(failing))
+            alone[i] = Match(_told(known, best), len(failing), changes)
     return None, alone
-
-
-def _simplest(variants):
-    """Those with one change, where there are any."""
-    return [pair for pair in variants if pair[1].rank < PAIR] or variants
 
 
 def _verified(known, world, variant, parts, agrees, probe):
@@ -239,10 +294,10 @@ def _verified(known, world, variant, parts, agrees, probe):
     return agrees
 
 
-def _enough(parts, which):
+def _enough(parts, which, changes):
     """Whether the answer is wrong in so many numbers that agreement is no accident."""
     given = (evidence(parts[i].got, parts[i].right, parts[i].tolerance) for i in which)
-    return sum(given) >= FEWEST
+    return sum(given) >= FEWEST * changes
 
 
 def _told(known, variants):

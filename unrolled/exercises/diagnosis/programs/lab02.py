@@ -81,16 +81,13 @@ def slide_textcnn(x, w_a, w_b, W_o):
 
 
 def slide_textcnn_pooled_first(x, w_a, w_b, W_o):
-    sums_a = np.stack([(x[:, l : l + w_a.shape[1]] * w_a.T).sum(axis=1) for l in _places(x, w_a)])
-    sums_b = np.stack([(x[:, l : l + w_b.shape[1]] * w_b.T).sum(axis=1) for l in _places(x, w_b)])
+    L, n_a, n_b = x.shape[1], w_a.shape[1], w_b.shape[1]
+    sums_a = np.stack([(x[:, l : l + n_a] * w_a.T).sum(axis=1) for l in range(L - n_a + 1)])
+    sums_b = np.stack([(x[:, l : l + n_b] * w_b.T).sum(axis=1) for l in range(L - n_b + 1)])
     u = np.concatenate([np.tanh(sums_a).max(axis=0), np.tanh(sums_b).max(axis=0)], axis=1)
     scores = u @ W_o.T
     e = np.exp(scores - scores.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
-
-
-def _places(x, w):
-    return range(x.shape[1] - w.shape[1] + 1)
 
 
 PROGRAMS = {
@@ -100,4 +97,12 @@ PROGRAMS = {
     "k_max_pool": (k_max_pool,),
     "masked_max": (masked_max,),
     "slide_textcnn": (slide_textcnn, slide_textcnn_pooled_first),
+}
+
+HOLDS = {
+    "slide_textcnn": {
+        "n_a": "the width of `w_a`",
+        "n_b": "the width of `w_b`",
+        "w": "the filter in turn, `w_a` or `w_b`",
+    },
 }

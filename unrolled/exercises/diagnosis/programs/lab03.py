@@ -134,3 +134,15 @@ PROGRAMS = {
     "reach": (reach,),
     "count_modulo": (count_modulo, count_modulo_by_number),
 }
+
+HOLDS = {
+    "dream": {
+        "h": "the state",
+    },
+    "last_states": {
+        "h": "the states",
+    },
+    "filter_network": {
+        "v": "the numbers that are kept, `x` plus those fed back",
+    },
+}

@@ -146,3 +146,30 @@ PROGRAMS = {
     "draw_batch": (draw_batch, draw_batch_unmasked),
     "kneser_ney": (kneser_ney, kneser_ney_at_once, kneser_ney_by_rows),
 }
+
+HOLDS = {
+    "corpus_scores": {
+        "n": "a sentence's length",
+    },
+    "score_gradient": {
+        "p": "the probabilities",
+        "one_hot": "1 at `y`, 0 elsewhere",
+    },
+    "sentence_log_prob": {
+        "h": "the state",
+        "last": "the token that is read",
+        "x": "the row of `X` that is read",
+        "z": "the scores",
+        "p": "the probabilities",
+        "log_p": "the sum of the log probabilities",
+    },
+    "draw_batch": {
+        "p": "the probabilities",
+    },
+    "kneser_ney": {
+        "p_cont": "the continuation probabilities",
+        "c_v": "how many pairs begin with v",
+        "n_v": "how many different tokens follow v",
+        "c": "the counts of pairs",
+    },
+}

@@ -147,3 +147,42 @@ PROGRAMS = {
     "truncated_gradient": (truncated_gradient,),
     "online_gradient": (online_gradient,),
 }
+
+HOLDS = {
+    "output_gradient": {
+        "p": "the probabilities",
+        "one_hot": "1 at the right token of each row, 0 elsewhere",
+        "dz": "the gradient of `z`",
+    },
+    "gradient_by_start": {
+        "dh_i": "the gradient that arrives at state i",
+    },
+    "tied_gradient": {
+        "dX_out": "the part from the output",
+        "dX_in": "the part from the lookup",
+    },
+    "base_gradient": {
+        "h": "the states",
+        "dh": "the gradient of a state",
+        "da": "the gradient before the tanh",
+    },
+    "leaky_gradient": {
+        "f": "the outputs of tanh",
+        "h": "the states",
+        "dh_t": "the gradient that arrives at state t",
+        "df": "the gradient of `f`",
+        "da": "the gradient before the tanh",
+    },
+    "truncated_gradient": {
+        "h": "the states",
+        "dh_t": "the gradient that arrives at state t",
+        "da": "the gradient before the tanh",
+    },
+    "online_gradient": {
+        "h": "the state",
+        "h_prev": "the state before",
+        "S": "the derivative of the state by `w`",
+        "R": "the derivative of the state by `W_i`",
+        "slope": "the slope of tanh",
+    },
+}

@@ -109,3 +109,19 @@ PROGRAMS = {
     "counterexample": (counterexample, counterexample_by_number),
     "orthogonal_gates": (orthogonal_gates, orthogonal_gates_of_blocks),
 }
+
+HOLDS = {
+    "joint_norm": {
+        "norms": "the norms of the four",
+    },
+    "clip_each": {
+        "factor": "by what an example is scaled",
+    },
+    "backward_norms": {
+        "dh_t": "the gradient at state t",
+        "slope": "the slope of tanh",
+    },
+    "orthogonal_gates": {
+        "Q": "the orthogonal factor of a block",
+    },
+}

@@ -77,3 +77,19 @@ PROGRAMS = {
     "adding_machine": (adding_machine,),
     "forget_bias": (forget_bias, forget_bias_by_exponentials),
 }
+
+HOLDS = {
+    "peephole_cell": {
+        "look": "what a gate sees of the cell",
+    },
+    "memory_backward": {
+        "dc": "the gradient of a cell state",
+    },
+    "coupled_cell_backward": {
+        "df": "the gradient of `f`",
+        "dg": "the gradient of `g`",
+    },
+    "adding_machine": {
+        "x_t": "the inputs of a step",
+    },
+}

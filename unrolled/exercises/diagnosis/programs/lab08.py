@@ -84,3 +84,18 @@ PROGRAMS = {
     "from_archive": (from_archive,),
     "latch": (latch,),
 }
+
+HOLDS = {
+    "minimal_backward": {
+        "n": "the candidate",
+        "dn": "the gradient of `n`",
+        "da_n": "the gradient before the tanh of `n`",
+        "s": "`f * h_prev`",
+        "ds": "the gradient of `f * h_prev`",
+        "df": "the gradient of `f`",
+        "da_f": "the gradient before the sigmoid of `f`",
+    },
+    "torch_count": {
+        "width": "how many numbers a layer reads",
+    },
+}

@@ -103,3 +103,15 @@ PROGRAMS = {
     "pack": (pack,),
     "largest_units": (largest_units,),
 }
+
+HOLDS = {
+    "both_ends_backward": {
+        "H": "half the width of `ds`",
+    },
+    "stack_step": {
+        "below": "what a layer reads from below",
+    },
+    "mean_and_max": {
+        "mask": "which steps are a sequence's own",
+    },
+}
