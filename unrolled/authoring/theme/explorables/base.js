@@ -94,9 +94,9 @@ export class Explorable extends HTMLElement {
     this.setAttribute("aria-labelledby", `${this.id}-question`);
     this.innerHTML = `<p class="explorable-question" id="${this.id}-question"><strong>Try it.</strong>
       ${this.constructor.question}</p>
-      <div class="explorable-view"><svg role="img" aria-label="${this.constructor.picture}"></svg></div><div class="explorable-controls"></div>
-      <p class="explorable-told"></p><p class="explorable-spoken" role="status"></p>
-      <div class="explorable-end"><p class="explorable-solved" role="status"></p>
+      <div class="explorable-view"><svg role="img" aria-label="${this.constructor.picture}"></svg></div><div class="explorable-kept"><div class="explorable-controls"></div></div>
+      <div class="explorable-kept"><p class="explorable-told"></p></div><p class="explorable-spoken" role="status"></p>
+      <div class="explorable-end"><div class="explorable-kept"><p class="explorable-solved" role="status"></p></div>
       <button type="button">Reset</button></div>`;
     const part = (name) => this.querySelector(`.explorable-${name}`);
     this.parts = Object.fromEntries(
@@ -111,14 +111,17 @@ export class Explorable extends HTMLElement {
       this.parts.controls.append(made.element);
     }
     if (this.point) this.watchPointer();
-    for (const name of ["told", "solved"]) keepHeight(this.parts[name]);
+    for (const kept of this.querySelectorAll(".explorable-kept")) keepHeight(kept);
   }
 
   render() {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
     const values = this.compute(this.state);
-    this.shown = redraw(this.svg, this.shown, this.draw(values, this.state));
+    const picture = this.draw(values, this.state);
+    const shape = picture.size.split(" ").slice(2).join(" / ");
+    if (shape !== this.shape) this.parts.view.style.aspectRatio = this.shape = shape;
+    this.shown = redraw(this.svg, this.shown, picture);
     for (const [spec, made] of this.inputs) made.show(this.state[spec.name], this.state);
     const told = this.tell(values, this.state);
     if (told !== this.told) adaptAll(this.parts.told, parsed((this.told = told)));
@@ -227,15 +230,16 @@ function unpack(value) {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, unpack(one)]));
 }
 
-// Let an element only grow, until its width changes: while something is moved nothing below it jumps,
-// which readers dislike and which makes a browser lay out and paint the rest of the page.
+// Give an element the height of its only child, which alone is laid out when it changes, for the style
+// sheet keeps the two apart. It only grows, until its width changes: while something is moved nothing
+// below it jumps, which readers dislike and which makes a browser paint the rest of the page.
 function keepHeight(element) {
-  let known;
-  new ResizeObserver(([{ contentRect }]) => {
-    const { width, height } = contentRect;
-    element.style.minHeight = width === known ? `${height}px` : "";
-    known = width;
-  }).observe(element);
+  let [known, height] = [0, 0];
+  new ResizeObserver(([{ contentRect, borderBoxSize }]) => {
+    if (contentRect.width !== known) [known, height] = [contentRect.width, 0];
+    height = Math.max(height, borderBoxSize[0].blockSize);
+    element.style.height = `${height}px`;
+  }).observe(element.firstChild);
 }
 
 // Make a node what `fresh` is, changing only what differs: a browser lays out texts slowly.
