@@ -5,9 +5,12 @@ the longest frame of the best sweep takes at most 32 ms on a processor four time
 four times the thread's own time here: a browser told to be slow would count what other processes
 take, four times. The pages are those of tests/test_explorables.py, with weights of the sizes that
 the chapters keep. `make bench CHECK=1`, or `python -m pytest -n 0 -s tests/bench_explorables.py`.
+BOOK=_build/html before either measures the whole chapters of the book that is built there instead.
 """
 
 import json
+import os
+from pathlib import Path
 from statistics import median, mode
 
 import pytest
@@ -34,17 +37,29 @@ TRACED = ["-*", "disabled-by-default-devtools.timeline", "devtools.timeline"]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def addresses(tmp_path_factory):
+    """{name of an explorable: the address of a page that has it}"""
+    if "BOOK" in os.environ:
+        chapters = Path(os.environ["BOOK"], "chapters")
+        pages = {path: path.read_text(encoding="utf-8") for path in chapters.glob("*.html")}
+        with served(chapters.parent) as address:
+            yield {
+                name: f"{address}/chapters/{path.name}"
+                for name in NAMES
+                for path, page in pages.items()
+                if f'id="explorable-{name}"' in page
+            }
+        return
     tree = tmp_path_factory.mktemp("book")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(test_explorables, "DATA", test_explorables.DATA | LARGE)
         small_book(tree, {name: page_of(name, tree) for name in NAMES})
     with served(book.build(root=tree)) as address:
-        yield f"{address}/chapters/"
+        yield {name: f"{address}/chapters/{name}.html" for name in NAMES}
 
 
 @pytest.fixture(scope="module")
-def browser(home):
+def browser(addresses):
     with launched() as browser:
         yield browser
 
@@ -91,17 +106,20 @@ def frames(events):
 
 def parts_of(page, name):
     """Name and element of all that can be moved."""
-    for part in page.locator(".explorable input:not([type=radio])").all():
+    for part in page.locator(f"#explorable-{name} input:not([type=radio])").all():
         yield part.get_attribute("name").removeprefix(f"explorable-{name}-"), part
-    if page.locator(".explorable-touched").count():
-        yield "picture", page.locator(".explorable-touched")
+    picture = page.locator(f"#explorable-{name} .explorable-touched")
+    if picture.count():
+        yield "picture", picture
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_frame_is_long_while_it_is_moved(name, browser, home, capsys):
+def test_no_frame_is_long_while_it_is_moved(name, browser, addresses, capsys):
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    page.route("**/mathjax/**", lambda route: route.abort())  # not needed here
-    page.goto(f"{home}{name}.html")
+    if "BOOK" not in os.environ:
+        page.route("**/mathjax/**", lambda route: route.abort())  # not needed here
+    page.goto(addresses[name])
+    page.locator(f"#explorable-{name}").scroll_into_view_if_needed()
     page.wait_for_selector(f"#explorable-{name}[data-ready]")
     longest = {}
     for label, part in parts_of(page, name):
@@ -118,6 +136,6 @@ def test_no_frame_is_long_while_it_is_moved(name, browser, home, capsys):
             every = [one for found in sweeps for one in found]
             print(f"\n{name:9} {label:12} {median(every):5.1f} ms, at most", end="")
             print(f" {longest[label]:5.1f} (best sweep), {max(every):5.1f} (all)", end="")
-        page.get_by_role("button", name="Reset").click()
+        page.locator(f"#explorable-{name} button").click()
     page.close()
     assert max(longest.values()) <= LONGEST, longest
