@@ -119,8 +119,11 @@ export class Explorable extends HTMLElement {
     this.frame = 0;
     const values = this.compute(this.state);
     const picture = this.draw(values, this.state);
-    const shape = picture.size.split(" ").slice(2).join(" / ");
-    if (shape !== this.shape) this.parts.view.style.aspectRatio = this.shape = shape;
+    const [width, height] = picture.size.split(" ").slice(2);
+    if (!(this.tallest >= height / width)) {
+      this.tallest = height / width; // it only grows, too
+      this.parts.view.style.aspectRatio = `${width} / ${height}`;
+    }
     this.shown = redraw(this.svg, this.shown, picture);
     for (const [spec, made] of this.inputs) made.show(this.state[spec.name], this.state);
     const told = this.tell(values, this.state);
