@@ -115,11 +115,11 @@ class Cliff extends Explorable {
       dots(apart(drawn.filter((_, step) => step % 10 === 0)), 1.6, `${colour} filled`),
       circle(across(points[0][0]), up(points[0][1]), 5, "ink filled"),
       circle(across(end[0]), up(end[1]), 5, `${colour} on-paper`),
-    ].join("");
+    ].map((part) => part.replace(" ", ' clip-path="url(#cliff-frame)" '));
     const parts = [
       `<clipPath id="cliff-frame"><rect x="${MARGIN}" y="8" width="${WIDTH}" height="${HEIGHT}"/></clipPath>`,
       this.lines,
-      `<g clip-path="url(#cliff-frame)">${way}</g>`,
+      ...way,
       `<rect class="muted" x="${MARGIN}" y="8" width="${WIDTH}" height="${HEIGHT}"/>`,
     ];
     for (const w of [4, 5, 6, 7]) parts.push(text(across(w), HEIGHT + 20, String(w), "small muted"));
