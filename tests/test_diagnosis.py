@@ -521,6 +521,30 @@ def test_two_arguments_mistaken_at_once_are_told_together():
     assert "`m` is read from its end to its beginning, and `dilation` counts as 1" in says
 
 
+def test_of_several_places_it_is_told_which_one_is_meant():
+    def only_the_last_is_read(x, W_1, W_2, W_3, steps):
+        h, guesses = sigmoid(W_1 @ x[-1]), []
+        for _ in range(steps):
+            guesses.append(W_3 @ h)
+            h = sigmoid(W_1 @ guesses[-1] + W_2 @ h)
+        return np.array(guesses)
+
+    def by_the_number_of_pairs(tokens, V, d):
+        program = next(p.values[1] for p in PROGRAMS if p.values[0].name == "kneser_ney")
+        c = np.zeros((V, V))
+        np.add.at(c, (tokens[:-1], tokens[1:]), 1)
+        m, some = (c > 0).sum(axis=0), c.sum(axis=1) > 0
+        P = program(tokens, V, d)
+        weight = np.where(some, d * (c > 0).sum(axis=1) / np.maximum(c.sum(axis=1), 1), 1)
+        return P + weight[:, None] * (m / c.sum() - m / m.sum())
+
+    assert "in `h` in the loop over `x`, the term `W_2 @ h` is missing" in told(
+        "dream", only_the_last_is_read
+    )
+    says = told("kneser_ney", by_the_number_of_pairs)
+    assert "it is divided by `c.sum()` instead of `m.sum()`" in says
+
+
 def test_two_changes_together_are_told_where_no_single_one_explains_the_answer():
     def two_slips(x, h_0, W_i, W_h, b, dh_T):
         h, dh = states(x, h_0, W_i, W_h, 0 * b), dh_T

@@ -15,6 +15,9 @@ from .worlds import ROUND, located
 
 LONGEST = 60  # characters of code in a sentence
 CODE = re.compile("`[^`]*`")
+TARGET = re.compile(r"`([^`=]*?)(?: = [^`]*)?`(?: in the loop over `[^`]*`)?$")
+WHERE = re.compile(r"in (`[^`]*`(?: in the loop over `[^`]*`)?), (.*)")
+REPLACED = re.compile("`[^`]*` stands for `([^`]*)`$|the (?:term|factor) `([^`]*)` is missing$")
 NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 ORDINALS = "first", "second", "third", "fourth"
 FEW = 8  # alterations that may be made together, in all places
@@ -112,6 +115,7 @@ class Alteration:
     group: equal for changes that are one mistake made in several places, or None
     root:  equal for such changes of the blocks of one argument, of which only some may be affected
     argument: the argument that counts as something else, where that is what is changed
+    exactly:  the clause where this one is made alone and `says` could be of another place, or ""
     """
 
     edits: tuple
@@ -121,6 +125,7 @@ class Alteration:
     group: object = None
     root: object = None
     argument: str = ""
+    exactly: str = ""
 
     @contextlib.contextmanager
     def made(self):
@@ -138,7 +143,8 @@ class Alteration:
     @property
     def sentence(self):
         """The clause with its place in front."""
-        return f"in {self.where}, {self.says}" if self.where else self.says
+        says = self.exactly or self.says
+        return f"in {self.where}, {says}" if self.where else says
 
 
 def alterations(tree, shapes, returns=()):
@@ -205,6 +211,9 @@ def likelihood(one, other):
 def _together(alike):
     """(where, says) of changes that are made together."""
     wheres = list(dict.fromkeys(one.where for one in alike if one.where))
+    targets = {TARGET.sub(r"`\1`", where) for where in wheres}
+    if len(targets) == 1:  # several lines for one thing
+        wheres = list(targets)
     if len({one.says for one in alike}) == 1:
         return ", ".join(wheres) if len(wheres) <= 3 else "all places", alike[0].says
     each = list(dict.fromkeys(one.sentence for one in alike))
@@ -316,7 +325,7 @@ def _spelt(tree, returns):
         return "" if unclear else clause
 
     def clear(clause):
-        found = re.fullmatch(r"in (`[^`]*`), (.*)", clause)
+        found = WHERE.fullmatch(clause)
         if not found or not word.search(found[1]):
             return spelt_out(clause)
         rest = spelt_out(found[2])
@@ -379,6 +388,17 @@ def _moved(node):
     return isinstance(node.left, ast.Constant) or isinstance(node.right, ast.Constant)
 
 
+def _names_in(tree):
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+
+
+def _filling(value):
+    """Whether it is an array or a list without numbers of its own, such as zeros."""
+    if isinstance(value, ast.Call):
+        return _function(value) in ("zeros", "zeros_like", "ones", "ones_like", "full", "eye")
+    return isinstance(value, (ast.Constant, ast.List))
+
+
 def _function(node):
     """The last name of what a call calls: "tanh" for np.tanh(x), "sum" for x.sum()."""
     called = node.func
@@ -435,8 +455,10 @@ class _Walk:
     def __init__(self, tree, shapes, returns):
         self.tree, self.shapes, self.returns = tree, shapes, tuple(returns)
         self.roots = self._roots()
+        self.counting = set()  # the counters of the loops around
+        self.counters = {n.id for loop in self._loops() for n in _names_in(loop.target)}
         self.inside_index = self.storing = False
-        self.items = ()
+        self.items, self.value = (), None
 
     def all(self):
         if isinstance(self.tree, ast.Lambda):
@@ -444,6 +466,9 @@ class _Walk:
             return
         yield from self.parameters()
         yield from self.block(self.tree, "body", None)
+
+    def _loops(self):
+        return [n for n in ast.walk(self.tree) if isinstance(n, (ast.For, ast.comprehension))]
 
     def _roots(self):
         """{name: the argument whose block it is}, as in W_hf, W_hn = np.split(W_h, 2)."""
@@ -630,18 +655,40 @@ class _Walk:
             return self._result(None)
         return "the program"
 
+    def which(self, statement, loop):
+        """What a statement computes, and which one it is, where several compute the same."""
+        where = self.target(statement)
+        if not isinstance(statement, ast.Assign) or _filling(statement.value):
+            return where
+        same = [
+            node
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Assign) and self.target(node) == where
+            if not _filling(node.value)
+        ]
+        if len(same) < 2:
+            return where
+        around = [n for n in ast.walk(self.tree) if isinstance(n, (ast.For, ast.While))]
+        here = [node for node in same if loop in around and any(n is node for n in ast.walk(loop))]
+        if len(here) == 1:
+            return f"{where} in {self.loop(loop)}"
+        line = text(statement)
+        return where if line.endswith(" ...`") else line
+
     def loop(self, statement):
         if isinstance(statement, ast.While):
             return "the loop"
         through, counts = statement.iter, ("range", "enumerate", "reversed")
-        if isinstance(through, ast.Call) and _function(through) in counts:
+        counted = ast.unparse(statement.target) != "_"
+        if counted and isinstance(through, ast.Call) and _function(through) in counts:
             return f"the loop over {text(statement.target)}"
         return f"the loop over {text(ast.unparse(through).replace(', strict=True', ''))}"
 
     def statement(self, parent, field, i, statement, loop):
-        where = self.target(statement)
+        where = self.which(statement, loop)
         if not isinstance(statement, (ast.For, ast.While, ast.If, ast.FunctionDef)):
             self.items = self._items(statement, loop)
+            self.value = getattr(statement, "value", None)
 
         def replaced(new, says, rank, group=None):
             body = getattr(parent, field)
@@ -728,6 +775,7 @@ class _Walk:
         if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
             for i, element in enumerate(target.elts):
                 place = text(element)
+                self.value = value.elts[i]
                 yield from self.whole(value, "elts", i, place, element)
                 yield from self.expression(value, "elts", i, place)
             return
@@ -793,7 +841,8 @@ class _Walk:
                 slope = f"{name} * (1 - {name})"
                 yield change(f"_ * {slope}", f"there is a factor `{slope}`, a slope, too many", 4)
             yield change(f"_ / {name}", f"there is a division by `{name}` too many", 5)
-            yield change(f"_ + {name}", f"there is a term `{name}` too many", 4)
+            if not _filling(value):
+                yield change(f"_ + {name}", f"there is a term `{name}` too many", 4)
         if inside and shape:
             yield change("1 - _", f"`1 - {target.id}` stands for `{target.id}`", 2)
         if shape is None or kind == "f":
@@ -850,6 +899,7 @@ class _Walk:
         if isinstance(value, ast.Tuple):
             for i in range(len(value.elts)):
                 where = self._result(i)
+                self.value = value.elts[i]
                 yield from self.whole(value, "elts", i, where, None)
                 yield from self.expression(value, "elts", i, where)
                 yield from self.instead(value, "elts", i, where)
@@ -927,7 +977,10 @@ class _Walk:
             if self.shapes.get(name, (None, ""))[1] == "f":
                 yield from self.over_steps(parent, field, i, statement, name, keep)
         yield from self.lines_at_the_ends(parent, field, i, statement, first, last)
+        before = self.counting
+        self.counting = before | {n.id for n in _names_in(statement.target)}
         yield from self.block(statement, "body", statement)
+        self.counting = before
 
     def lines_at_the_ends(self, parent, field, i, statement, first, last):
         """A line is left out in the first step, or in the last."""
@@ -988,7 +1041,8 @@ class _Walk:
 
         def change(new, says, rank, group=None, root=None):
             edit = Edit(parent, field, index, new)
-            return Alteration((edit,), where, says, rank, group, root)
+            exactly = self.exactly(edit, says)
+            return Alteration((edit,), where, says, rank, group, root, exactly=exactly)
 
         kinds = {
             ast.BinOp: self.operation,
@@ -1015,6 +1069,22 @@ class _Walk:
                 says = f"it is stored one place {'later' if sign == '+' else 'earlier'}"
                 yield change(new, says, 2)
         yield from self.children(node, where)
+
+    def exactly(self, edit, says):
+        """The whole value of a line, where what is changed in it stands there more than once."""
+        found = REPLACED.match(says)
+        if not found or self.value is None:
+            return ""
+        code = found[1] or found[2]
+        before = ast.unparse(self.value)
+        if len(re.findall(rf"(?<![\w.]){re.escape(code)}(?!\w)", before)) < 2:
+            return ""
+        old = edit.swap(edit.new)
+        after = ast.unparse(self.value)
+        edit.swap(old)
+        if max(len(before), len(after)) > LONGEST:
+            return ""
+        return f"{text(after)} stands for {text(before)}"
 
     def children(self, node, where):
         if isinstance(node, ast.Lambda):
@@ -1151,10 +1221,10 @@ class _Walk:
                     other = _binary(right, operation, ast.Constant(1))
                     says = f"it is divided by {text(other)} instead of {text(right)}"
                     yield change(_binary(left, kind, other), says, 3)
-            for name in self._numbers():
-                if ast.unparse(right) != name:
-                    new = _binary(left, kind, _name(name))
-                    yield change(new, f"it is divided by `{name}` instead of {text(right)}", 2)
+            for code in self._denominators(right):
+                if ast.unparse(right) != code:
+                    new = _binary(left, kind, _parsed(code))
+                    yield change(new, f"it is divided by `{code}` instead of {text(right)}", 2)
             if kind is ast.FloorDiv:
                 near = ast.Call(_name("round"), [_binary(left, ast.Div, right)], [])
                 yield change(near, f"the quotient {text(node)} is rounded, not cut off", 2)
@@ -1238,6 +1308,16 @@ class _Walk:
             same_source = isinstance(node, ast.Subscript) and self._root(node) == self._root(item)
             if other != code and not same_source and self._shape(item) == shape:
                 yield change(item, f"`{other}` stands for `{code}`", 3, ("item", code, other))
+
+    def _denominators(self, right):
+        """Single numbers by which could be divided: dimensions, counts, and sums for a sum."""
+        numbers = [name for name in self._numbers() if name not in self.counters]
+        sums = isinstance(right, ast.Call) and _function(right) in ("sum", "len")
+        for name, (shape, kind, _) in self.shapes.items():
+            if shape and kind in "iuf" and not name.startswith("_"):
+                numbers += [f"{name}.sum()"] if sums else []
+                numbers += [f"len({name})", f"{name}.size"] if self.is_given(name) else []
+        return numbers
 
     def _numbers(self):
         """The names of single whole numbers, such as dimensions."""
@@ -1920,7 +2000,7 @@ class _Walk:
             new = _binary(ast.Constant(1), ast.Sub, node)
             yield change(new, f"`1 - {node.id}` stands for `{node.id}`", 2, ("1-", node.id))
         for other, (its_shape, its_kind, _) in self.shapes.items():
-            if other.startswith("_"):
+            if other.startswith("_") or other in self.counters - self.counting:
                 continue
             if shape and its_shape == () and its_kind in "iu" and self.is_given(other):
                 yield change(_name(other), f"`{other}` stands for `{node.id}`", 4)
