@@ -453,7 +453,9 @@ def test_sentences_hold_no_name_that_only_our_programs_have():
                 u[b], position[b] = some.max(axis=1), some.argmax(axis=1)
         return u, position
 
-    assert "the slice `:(lengths[b] - n + 1)` ends one place later" in told("masked_max", one_more)
+    says = told("masked_max", one_more)
+    assert "`arange(c.shape[2]) <= (lengths - n + 1)[:, None]` stands for" in says
+    assert "(`mask`: which responses count)" in says
     tree = ast.parse("def f(x):\n  total = x * 2\n  later = total\n  total = 0\n  return later")
     clear = legible(tree.body[0], ())
     assert clear("the term `x * 2` is missing") == "the term `x * 2` is missing"
@@ -578,6 +580,38 @@ def sizes_compared(dout, x, n, stride):
 )
 def test_what_an_argument_may_be_taken_for(name, answer, words):
     assert words in told(name, answer)
+
+
+def test_a_mistake_known_of_one_result_is_named_beside_what_gives_all():
+    def zeros_win(c, lengths, n):
+        count = lengths - n + 1
+        some = (count > 0)[:, None]
+        filled = np.where((np.arange(c.shape[2]) < count[:, None])[:, None], c, 0.0)
+        u, position = filled.max(axis=2), filled.argmax(axis=2)
+        return np.where(some, u, 0.0), np.where(some, position, -1)
+
+    found = verdict(EXERCISES["lab02", "masked_max"], zeros_win)
+    assert found.misconception
+    assert found.diagnosis.startswith("In `u`: Responses to padding were set to 0.")
+    assert "All that is wrong: this is also what a right answer would give" in found.diagnosis
+
+
+def test_a_logarithm_of_zero_here_and_there_hides_no_relation():
+    def logarithm(x, w_a, w_b, W_o):
+        program = next(p.values[1] for p in PROGRAMS if p.values[0].name == "slide_textcnn")
+        with np.errstate(divide="ignore"):
+            return np.log(program(x, w_a, w_b, W_o))
+
+    assert "the logarithm of the expected number" in told("slide_textcnn", logarithm)
+
+
+def test_padding_may_be_taken_for_what_is_zero():
+    def by_value(y, lengths):
+        last = np.maximum((y != 0).any(axis=2).sum(axis=0), 1) - 1
+        H, n = y.shape[2] // 2, np.arange(len(lengths))
+        return np.concatenate([y[last, n, :H], y[0, :, H:]], axis=1)
+
+    assert "steps of `y` that are not 0" in told("both_ends", by_value)
 
 
 def test_a_function_may_come_before_a_sum_or_after_it():

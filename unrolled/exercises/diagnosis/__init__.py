@@ -124,6 +124,15 @@ def _by_part(exercise, cases, pieces, piece):
     ]
 
 
+def _known_in_one(exercise, cases, pieces, wrong):
+    """(a wrong result, the one misconception that gives it), or (None, None)."""
+    for piece in wrong if len(pieces) > 1 else ():
+        found = _by_part(exercise, cases, pieces, piece) if piece.comparable else []
+        if len(found) == 1:
+            return piece, found[0]
+    return None, None
+
+
 def _alone(misconception):
     """What it says without a word on the other results, which are told of by themselves."""
     return OTHER_RIGHT.sub(lambda found: (found[1] or "").upper(), misconception.says)
@@ -157,8 +166,12 @@ def _altered(exercise, cases, pieces, right, changes=1):
     if match:
         says = _comes_out(match)
         if says:
-            right_ones = [p for p in pieces if p not in wrong]
-            return Diagnosis(f"{_right(right_ones)}{_capital(says)}", Kind.ALTERATION)
+            begin = _right([piece for piece in pieces if piece not in wrong])
+            piece, known = _known_in_one(exercise, cases, pieces, wrong)
+            if not known:
+                return Diagnosis(f"{begin}{_capital(says)}", Kind.ALTERATION)
+            says = f"{begin}In `{piece.name}`: {_alone(known)} All that is wrong: {says}"
+            return Diagnosis(says, Kind.MISCONCEPTION, known.name, known.section)
     if len(pieces) == 1:
         return None
     if changes > 1:

@@ -610,6 +610,10 @@ class _Walk:
                 yield f"np.minimum({name}, len({other}) - 1)", says
                 if other == given[0]:
                     yield f"0 * {name} + len({other})", f"`len({other})` stands for each `{name}`"
+            by_step = len(its_shape) == 3 and its_shape[1:2] == shape
+            if kind in "iu" and its_kind == "f" and by_step:
+                says = f"`{name}` is counted by the steps of `{other}` that are not 0"
+                yield f"({other} != 0).any(axis=2).sum(axis=0)", says
             if shape == () and kind == "f" and its_shape:
                 yield f"{name} / len({other})", f"`{name}` is divided by `len({other})`"
                 yield f"{name} * len({other})", f"`{name}` is multiplied by `len({other})`"

@@ -104,7 +104,7 @@ def _equal(got, right, tolerance):
 
 def _holds(part, transform):
     """Whether transform(right, case) gives the result in every case; most fail in the last."""
-    changed = False
+    changed, finite, count = False, 0, 0
     for one, other, case in reversed(list(zip(part.got, part.right, part.cases, strict=True))):
         try:
             value = transform(other, case)
@@ -112,10 +112,10 @@ def _holds(part, transform):
             return False
         if value is None or not same(one, np.asarray(value), part.tolerance):
             return False
-        if np.isfinite(other).all() and not np.isfinite(value).all():
-            return False
+        if np.isfinite(other).all():
+            finite, count = finite + np.isfinite(value).sum(), count + np.size(value)
         changed = changed or not same(one, other, part.tolerance)
-    return changed
+    return changed and finite >= 0.9 * count  # a logarithm of 0 now and then is no reason to doubt
 
 
 def _relations(part, others):

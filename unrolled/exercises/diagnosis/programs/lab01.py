@@ -115,11 +115,21 @@ def shared_filter_gradient_by_weight(x, dc, n, stride):
     return dm
 
 
+def separable_conv_by_position(x, w_depth, w_point):
+    (B, C, L), n, K = x.shape, w_depth.shape[1], len(w_point)
+    out = np.zeros((B, K, L - n + 1))
+    for l in range(L - n + 1):
+        window = x[:, :, l : l + n]
+        each = (w_depth * window).sum(axis=2)
+        out[:, :, l] = each @ w_point.T
+    return out, C * n + K * C, K * C * n
+
+
 PROGRAMS = {
     "correlate": (correlate, correlate_by_windows, correlate_by_numpy),
     "stack_geometry": (stack_geometry, stack_geometry_forwards),
     "causal_conv": (causal_conv, causal_conv_padded, causal_conv_repeated),
     "transposed_conv": (transposed_conv, transposed_conv_by_weight),
-    "separable_conv": (separable_conv,),
+    "separable_conv": (separable_conv, separable_conv_by_position),
     "shared_filter_gradient": (shared_filter_gradient, shared_filter_gradient_by_weight),
 }

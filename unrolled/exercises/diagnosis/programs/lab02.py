@@ -90,16 +90,50 @@ def slide_textcnn_pooled_first(x, w_a, w_b, W_o):
     return e / e.sum(axis=1, keepdims=True)
 
 
+def fair_max_backward_by_window(dout, x, n, stride):
+    (B, C, positions), dx = dout.shape, np.zeros_like(x)
+    for b in range(B):
+        for c in range(C):
+            for l in range(positions):
+                window = x[b, c, stride * l : stride * l + n]
+                winners = [j for j in range(n) if window[j] == window.max()]
+                for j in winners:
+                    dx[b, c, stride * l + j] += dout[b, c, l] / len(winners)
+    return dx
+
+
+def k_max_pool_by_row(x, k):
+    B, C, L = x.shape
+    out = np.zeros((B, C, k))
+    for b in range(B):
+        for c in range(C):
+            order = np.argsort(x[b, c])
+            places = np.sort(order[L - k :])
+            out[b, c] = x[b, c, places]
+    return out
+
+
+def masked_max_by_mask(c, lengths, n):
+    count = lengths - n + 1
+    mask = (np.arange(c.shape[2]) < count[:, None])[:, None]
+    filled = np.where(mask, c, -np.inf)
+    some = (count > 0)[:, None]
+    return np.where(some, filled.max(axis=2), 0.0), np.where(some, filled.argmax(axis=2), -1)
+
+
 PROGRAMS = {
     "min_pool": (min_pool, min_pool_one_by_one),
     "avg_pool_backward": (avg_pool_backward, avg_pool_backward_by_sample),
-    "fair_max_backward": (fair_max_backward,),
-    "k_max_pool": (k_max_pool,),
-    "masked_max": (masked_max,),
+    "fair_max_backward": (fair_max_backward, fair_max_backward_by_window),
+    "k_max_pool": (k_max_pool, k_max_pool_by_row),
+    "masked_max": (masked_max, masked_max_by_mask),
     "slide_textcnn": (slide_textcnn, slide_textcnn_pooled_first),
 }
 
 HOLDS = {
+    "masked_max": {
+        "mask": "which responses count",
+    },
     "slide_textcnn": {
         "n_a": "the width of `w_a`",
         "n_b": "the width of `w_b`",

@@ -138,9 +138,26 @@ def kneser_ney_by_rows(tokens, V, d):
     return P
 
 
+def score_gradient_by_logarithm(z, y):
+    largest = z.max()
+    log_p = z - largest - np.log(np.sum(np.exp(z - largest)))
+    dz = np.exp(log_p)
+    dz[y] -= 1
+    return dz
+
+
+def inputs_and_targets_by_mask(words, lengths, start, end):
+    B, L = words.shape
+    steps = np.arange(L + 1)[:, None]
+    begin, close = np.full((1, B), start), np.full((1, B), end)
+    inputs = np.where(steps <= lengths, np.concatenate([begin, words.T]), end)
+    targets = np.where(steps < lengths, np.concatenate([words.T, close]), end)
+    return inputs, targets, steps <= lengths
+
+
 PROGRAMS = {
-    "score_gradient": (score_gradient,),
-    "inputs_and_targets": (inputs_and_targets,),
+    "score_gradient": (score_gradient, score_gradient_by_logarithm),
+    "inputs_and_targets": (inputs_and_targets, inputs_and_targets_by_mask),
     "sentence_log_prob": (sentence_log_prob, sentence_log_prob_by_softmax),
     "corpus_scores": (corpus_scores, corpus_scores_by_sentence),
     "draw_batch": (draw_batch, draw_batch_unmasked),

@@ -94,13 +94,33 @@ def stack_step_layer_by_layer(x_t, h, W_i, W_h, b):
     return new
 
 
+def both_ends_at_once(y, lengths):
+    H, n = y.shape[2] // 2, np.arange(len(lengths))
+    return np.concatenate([y[lengths - 1, n, :H], y[0, :, H:]], axis=1)
+
+
+def both_ends_backward_at_once(ds, lengths, T):
+    B, H = len(ds), ds.shape[1] // 2
+    dy = np.zeros((T, B, 2 * H))
+    dy[lengths - 1, np.arange(B), :H] = ds[:, :H]
+    dy[0, :, H:] = ds[:, H:]
+    return dy
+
+
+def pack_by_counts(x, lengths):
+    order = np.argsort(-lengths)
+    sizes = np.array([np.sum(lengths > t) for t in range(max(lengths))])
+    rows = [x[t, order[: sizes[t]]] for t in range(len(sizes))]
+    return np.concatenate(rows), sizes
+
+
 PROGRAMS = {
     "turn_round": (turn_round, turn_round_by_slices),
     "stack_step": (stack_step, stack_step_layer_by_layer),
-    "both_ends": (both_ends,),
-    "both_ends_backward": (both_ends_backward,),
+    "both_ends": (both_ends, both_ends_at_once),
+    "both_ends_backward": (both_ends_backward, both_ends_backward_at_once),
     "mean_and_max": (mean_and_max, mean_and_max_by_sequence),
-    "pack": (pack,),
+    "pack": (pack, pack_by_counts),
     "largest_units": (largest_units,),
 }
 
