@@ -695,6 +695,21 @@ def test_variants_are_bounded_kept_and_never_told_of_right_answers(lab, name):
     assert variants.table(exercise, cases, right) is table
 
 
+@pytest.mark.parametrize("name", ["minimal_backward", "draw_batch", "stack_geometry"])
+def test_pairs_are_bounded_kept_and_leave_the_programs_as_they_were(name):
+    exercise = next(one for (_, other), one in EXERCISES.items() if other == name)
+    cases = exercise.draw(3)
+    right, _ = exercise.expected(cases)
+    table = variants.table(exercise, cases, right)
+    members = [member for world in table.worlds for member in world.functions]
+    before = [ast.dump(member.tree) for member in members]
+    pairs = variants.pairs_of(table, exercise)
+    assert 100 < len(pairs) <= variants.MOST_PAIRS
+    assert len(pairs) + len(table.variants) <= variants.MOST_TOGETHER
+    assert variants.pairs_of(table, exercise) is pairs
+    assert [ast.dump(member.tree) for member in members] == before
+
+
 NUMBERS = st.floats(-1e3, 1e3) | st.sampled_from([0.0, np.nan, np.inf, -np.inf, 1e300])
 SPOILERS = st.sampled_from(
     [

@@ -177,8 +177,8 @@ def _add_variants(found, world, exercise):
                 found.variants.append((world, variant))
 
 
-def _with_pairs(known, exercise):
-    """The variants with two changes, made when no single one explains an answer."""
+def pairs_of(known, exercise):
+    """The variants of a Table with two changes, made when no single one explains an answer."""
     if known.pairs is None:
         with _uncollected():
             known.pairs = list(_pairs(known, exercise))
@@ -246,7 +246,7 @@ def matches(exercise, cases, parts, right, changes=1):
     wrong = [i for i, part in enumerate(parts) if any(part.wrong)]
     if not known.variants or not wrong or not all(part.comparable for part in parts):
         return None, {}
-    tried = known.variants if changes == 1 else _with_pairs(known, exercise)
+    tried = known.variants if changes == 1 else pairs_of(known, exercise)
     whole, partial = [], {i: [] for i in wrong}
     failing = [
         i for i, states in enumerate(zip(*(p.wrong for p in parts), strict=True)) if any(states)
