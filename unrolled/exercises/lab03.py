@@ -693,8 +693,9 @@ def _box(kind):
     else:
         shifts = range(-ahead, back + 1)
     weights = {shift: rng.uniform(0.5, 1.0) for shift in shifts}
-    if family == HOLES and kind % 2:
-        weights |= {shift: 2e-9 * weights[shift] for shift in (back, -ahead)}
+    if family == HOLES:  # too little for np.isclose to see, or downwards
+        scale = 2e-9 if kind % 2 else -1.0
+        weights |= {shift: scale * weights[shift] for shift in (back, -ahead)}
     if family == MEMORY:
         back = ENDLESS
     if family == PROPHET:
@@ -774,6 +775,22 @@ def _to_the_first_hole(kind, x):
     return int(back), int(ahead)
 
 
+def _seen_by(moved, distances):
+    """The reach by outputs that have moved: moved(after, before), distances of a list of steps."""
+
+    def wrong(kind, x):
+        before, back, ahead = black_box(kind, x), 0, 0
+        for s in range(len(x)):
+            changed = x.copy()
+            changed[s] += 1.0
+            steps = np.flatnonzero(moved(black_box(kind, changed), before))
+            back = max(back, distances(steps[steps > s] - s))
+            ahead = max(ahead, distances(s - steps[steps < s]))
+        return int(back), int(ahead)
+
+    return wrong
+
+
 def _wrong_reach(change):
     return lambda kind, x: change(*_reach(kind, x))
 
@@ -817,6 +834,18 @@ PROBE = Exercise(
             _to_the_first_hole,
             "The search ended at the first output that does not move. A network may read x_t and "
             "an input far from it, and none between: look at all outputs, and keep the farthest.",
+        ),
+        Misconception(
+            "moved outputs counted",
+            _seen_by(np.not_equal, len),
+            "The outputs that moved were counted. Asked for is how *far* from the changed input "
+            "the farthest of them is: between them there may be some that do not move.",
+        ),
+        Misconception(
+            "only outputs that grow",
+            _seen_by(np.greater, lambda found: max(found, default=0)),
+            "Only outputs that grew were taken as moved. One that falls depends on the input just "
+            "as well: compare with `!=`.",
         ),
         Misconception(
             "counted as a window",
