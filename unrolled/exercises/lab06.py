@@ -88,6 +88,23 @@ JOINT = Exercise(
             "`np.linalg.norm(W, 2)` of a matrix is its largest singular value, not the length of "
             "its numbers. Leave out the 2, or flatten first.",
         ),
+        Misconception(
+            "norms of the columns",
+            lambda *grads: sum(np.linalg.norm(g, axis=0).sum() for g in grads),
+            "With `axis=0`, `np.linalg.norm` gives a norm for each column of a matrix, and these "
+            "were added. All numbers of all four arrays belong under one root.",
+        ),
+        Misconception(
+            "root of the summed norms",
+            lambda *grads: np.sqrt(sum(_norms(grads))),
+            "The four norms were added under the root. Their *squares* belong there.",
+        ),
+        Misconception(
+            "largest entry",
+            lambda *grads: max(np.abs(g).max() for g in grads),
+            "This is the largest number of all, without its sign: another norm. Equation (18) "
+            "means the Euclidean length, which all numbers add to.",
+        ),
     ),
 )
 
@@ -225,6 +242,25 @@ CLIP = Exercise(
             "`dW` is right. The biases were averaged without their factor: both gradients of an "
             "example get the same one.",
         ),
+        Misconception(
+            "a norm for each unit",
+            lambda dW, db, tau: tuple(
+                (grad * factor).mean(axis=0)
+                for factor in [_factor(np.sqrt((dW**2).sum(axis=2) + db**2), tau)]
+                for grad, factor in [(dW, factor[:, :, None]), (db, factor)]
+            ),
+            "A norm was computed for each unit of each example. All numbers of an example, of both "
+            "arrays and of all units, stand under one root and get one factor.",
+        ),
+        Misconception(
+            "a norm for each row and one for the biases",
+            lambda dW, db, tau: (
+                (dW * _factor(np.linalg.norm(dW, axis=2), tau)[:, :, None]).mean(axis=0),
+                (db * _factor(np.linalg.norm(db, axis=1), tau)[:, None]).mean(axis=0),
+            ),
+            "Each row of `dW` was clipped by its own norm, and `db` by another. All numbers of an "
+            "example, of both arrays, stand under one root and get one factor.",
+        ),
     ),
 )
 
@@ -337,6 +373,37 @@ BACK = Exercise(
             _walked_forward,
             "The states were taken from the first to the last, h[1] first. The gradient begins at "
             "the end: J_T comes first, with the slopes of h[T].",
+        ),
+        Misconception(
+            "the Jacobian itself",
+            _wrong_step(lambda W: lambda v, later, earlier: (1 - later**2) * (W @ v)),
+            "The vector was multiplied by J_t itself, as on the way forward. A gradient goes back "
+            "through its transpose: the slopes first, then W_h transposed.",
+        ),
+        Misconception(
+            "norm of the product",
+            lambda delta, h, W_h: np.linalg.norm(
+                jacobian_products(h[:, None], W_h)[:, 0], ord=2, axis=(1, 2)
+            ),
+            "These are norms of the products of Jacobians: the most that any vector is stretched. "
+            "Asked is what becomes of *this* vector, delta.",
+        ),
+        Misconception(
+            "norm of the product times that of delta",
+            lambda delta, h, W_h: (
+                np.linalg.norm(jacobian_products(h[:, None], W_h)[:, 0], ord=2, axis=(1, 2))
+                * np.linalg.norm(delta)
+            ),
+            "The norms of the products of Jacobians were multiplied by the norm of delta. That is "
+            "a bound; asked is the norm of the vector itself, after each step back.",
+        ),
+        Misconception(
+            "Frobenius norm of the product",
+            lambda delta, h, W_h: np.linalg.norm(
+                jacobian_products(h[:, None], W_h)[:, 0], axis=(1, 2)
+            ),
+            "These are norms of the products of Jacobians, all their numbers under one root. Asked "
+            "is what becomes of *this* vector, delta.",
         ),
     ),
 )
@@ -545,6 +612,44 @@ LAG = Exercise(
             "One step too many, wherever there is a lag: does the count begin at 1, or is the last "
             "step counted twice?",
         ),
+        *_both(
+            "root forgotten",
+            _lag_of(lambda W_h, gamma: gamma * np.linalg.norm(W_h, 2) ** 2),
+            "The largest eigenvalue of W_h^T W_h is the *square* of the largest singular value: a "
+            "root is missing.",
+        ),
+        *_both(
+            "largest number",
+            _lag_of(lambda W_h, gamma: gamma * np.abs(W_h).max()),
+            "The largest number of the matrix was taken for its largest stretch. A vector may be "
+            "stretched by more than any single number: asked is the largest singular value.",
+        ),
+        *_both(
+            "largest sum of a row",
+            _lag_of(lambda W_h, gamma: gamma * np.linalg.norm(W_h, np.inf)),
+            "The largest sum of a row, without signs, was used. It bounds another norm; asked is "
+            "the largest singular value, `np.linalg.norm(W, 2)`.",
+        ),
+        *_both(
+            "0 where there is none",
+            tuple(
+                lambda W_h, gamma, epsilon, answer=answer: max(answer(W_h, gamma, epsilon), 0)
+                for answer in _lag_of(_stretch)
+            ),
+            "All lags are right, but 0 is returned where the bound does not shrink. A lag of 0 "
+            "would promise that the gradient is small at once: return -1 there.",
+        ),
+        *_both(
+            "minus sign",
+            tuple(
+                lambda W_h, gamma, epsilon, answer=answer: (
+                    -k if (k := answer(W_h, gamma, epsilon)) > 0 else k
+                )
+                for answer in _lag_of(_stretch, np.floor)
+            ),
+            "The lag comes out negative. Both logarithms are below 0, so their quotient needs no "
+            "minus.",
+        ),
     ),
 )
 
@@ -674,6 +779,12 @@ COUNTER = Exercise(
             "The other singular value was taken for 0. It is rho²/s, because their product is the "
             "determinant; its square belongs to the sum of squares.",
         ),
+        Misconception(
+            "other is 1/s",
+            _with_corner(lambda rho, s: np.sqrt(max(s**2 + 1 / s**2 - 2 * rho**2, 0))),
+            "The other singular value was taken for 1/s, as if the determinant were 1. The product "
+            "of both is the determinant, rho squared.",
+        ),
     ),
 )
 
@@ -769,6 +880,38 @@ INIT = Exercise(
             _by_block(_polar),
             "This is U V^T of the singular value decomposition: orthogonal, and the nearest to "
             "A. As a starting value it is as good; but asked is Q of A = QR, with signs.",
+        ),
+        Misconception(
+            "blocks of the transpose",
+            _by_block(lambda block: _q(block.T)),
+            "Each block was transposed before it was factored. Q belongs to the block as it "
+            "stands.",
+        ),
+        Misconception(
+            "transposed, factored, transposed",
+            _by_block(lambda block: _q(block.T).T),
+            "The *rows* of each block were made orthonormal in turn, from the first on: the block "
+            "was transposed, factored, and transposed back. Q belongs to the block as it stands.",
+        ),
+        Misconception(
+            "signs of all of R",
+            _by_block(lambda block: np.linalg.qr(block)[0] @ np.sign(np.linalg.qr(block)[1])),
+            "Q was multiplied by the signs of all of R. Only those on R's diagonal count, one for "
+            "each column of Q.",
+        ),
+        Misconception(
+            "columns normalised",
+            _by_block(lambda block: block / np.linalg.norm(block, axis=0)),
+            "The columns have length 1, but they are not orthogonal to each other: singular values "
+            "differ from 1. What earlier columns have in common with a later one has to go first.",
+        ),
+        Misconception(
+            "gain once for each later gate",
+            lambda A, gates, gain: np.concatenate(
+                [gain ** (gates - n) * _q(block) for n, block in enumerate(np.split(A, gates))]
+            ),
+            "The whole was multiplied by the gain once for every gate, so the first block has it "
+            "several times. Multiply each block once.",
         ),
     ),
 )
