@@ -111,6 +111,38 @@ OUTPUT = Exercise(
             "The softmax was taken over the steps (axis 0). At each step the probabilities of the "
             "V words add up to one: it goes along the last axis.",
         ),
+        Misconception(
+            "true rows only",
+            lambda h, z, y: (_dz(z, y) * np.eye(z.shape[1])[y]).T @ h,
+            "Only the rows of the true words got a gradient. The scores of all words are in the "
+            "softmax: the row of each word gets its probability times h, at every step.",
+        ),
+        Misconception(
+            "gradient of the probability of the true word",
+            lambda h, z, y: (
+                (
+                    -np.eye(z.shape[1])[y]
+                    / np.sum(softmax(z)[0] * np.eye(z.shape[1])[y], 1)[:, None]
+                ).T
+                @ h
+            ),
+            "-1 / P is the gradient with respect to the probability of the true word. Between it "
+            "and the scores stands the softmax: through it, it becomes P - onehot(y).",
+        ),
+        Misconception(
+            "scores for probabilities",
+            lambda h, z, y: (z - np.eye(z.shape[1])[y]).T @ h,
+            "The 1 of the true word was subtracted from the scores. It belongs to the "
+            "*probabilities*: a softmax is missing.",
+        ),
+        Misconception(
+            "softmax over everything",
+            lambda h, z, y: (
+                (np.exp(z - z.max()) / np.exp(z - z.max()).sum() - np.eye(z.shape[1])[y]).T @ h
+            ),
+            "The exponentials were divided by the sum over all steps. At *each* step the "
+            "probabilities of the V words add up to one.",
+        ),
     ),
 )
 
@@ -339,6 +371,25 @@ TIED = Exercise(
             "Only the first sequence of the batch is there. All sequences share X: sum over the "
             "batch, too.",
         ),
+        Misconception(
+            "time and batch in different orders",
+            lambda tokens, dx, dz, h: (
+                _looked_up(tokens, dx, dz)
+                + dz.reshape(-1, dz.shape[2]).T @ h.swapaxes(0, 1).reshape(-1, h.shape[2])
+            ),
+            "For the scores, `dz` and `h` were flattened in different orders, one step after step, "
+            "the other sequence after sequence, so gradients met the states of other places.",
+        ),
+        Misconception(
+            "the lookup overwrites the scores",
+            lambda tokens, dx, dz, h: np.where(
+                np.isin(np.arange(dz.shape[2]), tokens)[:, None],
+                _assigned(tokens, dx, dz, 0 * h),
+                _scored(dz, h),
+            ),
+            "In the rows of words that were read only the lookup is there: it was assigned (=), "
+            "and what the scores had put there is gone. Both uses of X add up.",
+        ),
     ),
 )
 
@@ -385,14 +436,33 @@ def _base_torch(x, h_0, W_i, W_h, b, dh_T):
     return _by_torch(loss, h_0)[0]
 
 
-def _base_each(x, h_0, W_i, W_h, b, dh_T, last=0, shift=1, first_W=False, slope=None):
+def _slope(h):
+    return 1 - h**2
+
+
+def _base_each(
+    x,
+    h_0,
+    W_i,
+    W_h,
+    b,
+    dh_T,
+    last=0,
+    shift=1,
+    first_W=False,
+    slope_of=_slope,
+    every=False,
+    added=False,
+):
     """The gradient of each sequence; with the mistakes that the options name."""
     h, _ = rnn_forward(x, h_0, W_i, W_h, b)
-    delta = dh_T
+    delta, total = dh_T, 0.0
     for t in reversed(range(last, len(x))):
-        f = (1 - h[t + shift] ** 2) if slope is None else slope
+        f = slope_of(h[t + shift])
         delta = (delta @ W_h) * f if first_W else (delta * f) @ W_h
-    return delta
+        total = total + delta
+        delta = delta + dh_T if every and t else delta
+    return total if added else delta
 
 
 def _base_wrong(**options):
@@ -425,7 +495,7 @@ BASE = Exercise(
         ),
         Misconception(
             "slope forgotten",
-            _base_wrong(slope=1.0),
+            _base_wrong(slope_of=np.ones_like),
             "The Jacobians are taken to be W_h alone, as if the network were linear. The row is "
             "multiplied by tanh' = 1 - h² of the step before it meets W_h.",
             section="Two kinds of derivative",
@@ -451,6 +521,32 @@ BASE = Exercise(
             "one step short",
             _base_wrong(last=1),
             "This is the gradient of h_1. One Jacobian is missing: the loop ends a step too early.",
+        ),
+        Misconception(
+            "batch summed before the way back",
+            lambda x, h_0, W_i, W_h, b, dh_T: _base_each(
+                x,
+                h_0,
+                W_i,
+                W_h,
+                b,
+                dh_T.sum(axis=0),
+                slope_of=lambda h: 1 - h.mean(axis=0) ** 2,
+            ),
+            "The batch was summed before the way back, and one slope stands for all. Each sequence "
+            "has states, and slopes, of its own: go back with a row for each, and sum at the end.",
+        ),
+        Misconception(
+            "all steps added up",
+            lambda *arguments: _base_each(*arguments, added=True).sum(axis=0),
+            "The gradients of all states on the way were added up. h_0 acts once, at the first "
+            "step: its gradient is the row that arrives there.",
+        ),
+        Misconception(
+            "loss at every step",
+            lambda *arguments: _base_each(*arguments, every=True).sum(axis=0),
+            "`dh_T` was added at every step. There is one loss here, at the last state: it starts "
+            "the way back, once.",
         ),
     ),
 )
@@ -560,6 +656,12 @@ LEAKY = Exercise(
             "transposed W_h",
             _leaky_wrong(back=np.transpose),
             "W_h was transposed on the way back: rows are multiplied by W_h itself.",
+        ),
+        Misconception(
+            "the chapter's recursion",
+            _leaky_wrong(leak=0.0, inner=1.0),
+            "The way back is the chapter's, for units that do not leak. Here tanh(a) counts alpha "
+            "times, and h_(t-1) is used a second time, in the leak: both change the recursion.",
         ),
     ),
 )
@@ -727,6 +829,32 @@ TRUNCATED = Exercise(
             _reset,
             "The state was set to zero at the beginning of each block. Truncation cuts the way "
             "back only: forward, the state is carried through the whole text.",
+        ),
+        Misconception(
+            "as if the last block were full",
+            lambda *arguments: _truncated(
+                *arguments,
+                start=lambda first, end: max(0, first + arguments[-2] - arguments[-1]),
+            ),
+            "In the short last block the k2 steps were counted from where a block of k1 steps "
+            "would end. They are counted from its last loss.",
+        ),
+        Misconception(
+            "short block first",
+            lambda *arguments: _truncated(
+                *arguments,
+                blocks=lambda T, k1: [(max(end - k1, 0), end) for end in range(T, 0, -k1)],
+            ),
+            "The blocks were counted from the end of the text, so the short one comes first. The "
+            "first block begins at step 0; a short one is the last.",
+        ),
+        Misconception(
+            "reach from the beginning of the block",
+            lambda *arguments: _truncated(
+                *arguments, start=lambda first, end: max(0, first - arguments[-1])
+            ),
+            "The row went back k2 steps from the *beginning* of its block. Count them from its "
+            "end: the block's own steps are among them.",
         ),
     ),
 )
