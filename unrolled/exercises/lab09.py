@@ -74,6 +74,17 @@ def _turn_late(out, x, length):
     out[:length] = x[1 : length + 1][::-1]
 
 
+def _turn_components(out, x, length):
+    out[:length] = x[:length, ::-1]
+
+
+def _turn_rows(x, lengths):
+    out = x.copy()
+    for n, length in enumerate(lengths):
+        out[n, :length] = x[n, :length][::-1]
+    return out
+
+
 TURN = Exercise(
     name="turn_round",
     points=1,
@@ -114,6 +125,23 @@ TURN = Exercise(
             lambda x, lengths: x[:, ::-1],
             "The second axis was turned: that is the order of the sequences in the batch. Time is "
             "the first axis.",
+        ),
+        Misconception(
+            "components turned",
+            lambda x, lengths: _turned(x, lengths, _turn_components),
+            "The components of each input were turned round, its last axis. Time is the first: "
+            "`x[:length, n]` is sequence n, and its first axis is to be turned.",
+        ),
+        Misconception(
+            "all components turned",
+            lambda x, lengths: x[:, :, ::-1],
+            "The components of each input were turned round, its last axis. Time is the first.",
+        ),
+        Misconception(
+            "batch first",
+            _turn_rows,
+            "This takes the first axis for the batch, as in `x[n, :length]`. Here time comes "
+            "first: sequence n is `x[:length, n]`.",
         ),
     ),
 )
@@ -236,6 +264,12 @@ STEP = Exercise(
             "top layer only",
             lambda *case: _step(*case)[-1],
             "These are the states of the top layer. The next step needs those of all layers.",
+        ),
+        Misconception(
+            "from the top down",
+            lambda x_t, h, W_i, W_h, b: _step(x_t, h[::-1], W_i[::-1], W_h[::-1], b[::-1])[::-1],
+            "The layers were computed from the top down. x_t enters at layer 0, and each layer "
+            "hands its new state to the one above.",
         ),
     ),
 )
@@ -369,6 +403,31 @@ BUDGET_EXERCISE = Exercise(
             _smaller_by(lambda H, G, V, layers: -1),
             "A model with exactly `budget` parameters was refused: at most is <=, not <.",
         ),
+        Misconception(
+            "embedding D by H",
+            _largest(lambda H, g, V, D, K: _size(H, g, V, D, K) - V * D + D * H),
+            "The embedding was counted as D times H. It has a row of D numbers for each of the V "
+            "characters.",
+        ),
+        Misconception(
+            "a second bias in a GRU",
+            _smaller_by(lambda H, G, V, layers: -H * layers if G == 3 else 0),
+            "With three gates each layer has H biases more here, a GRU's second bias b_n. The "
+            "statement counts one bias for each row.",
+        ),
+        Misconception(
+            "first layer forgotten",
+            _largest(lambda H, g, V, D, K: _size(H, g, V, D, K) - g * H * (D + H + 1)),
+            "The first layer is missing: its W_i has D columns, and it is there besides the "
+            "`layers - 1` that read H states.",
+        ),
+        Misconception(
+            "upper layers without W_i",
+            _largest(lambda H, g, V, D, K: _size(H, g, V, D, K) - (K - 1) * g * H * H),
+            "The layers above the first are counted without their W_i, which reads the H states "
+            "of the layer below.",
+            section=STACK,
+        ),
     ),
 )
 
@@ -471,6 +530,22 @@ ENDS = Exercise(
             "Both states are right, and in the wrong order: forward first, then backward.",
             section=BOTH,
         ),
+        Misconception(
+            "mean of the forward half",
+            lambda y, lengths: np.where(
+                np.arange(y.shape[2]) < y.shape[2] // 2,
+                y.sum(axis=0) / lengths[:, None],
+                y[0],
+            ),
+            "The backward half is right. The forward half is a mean over its steps; asked is its "
+            "state at the last step of the sequence.",
+        ),
+        Misconception(
+            "means",
+            lambda y, lengths: y.sum(axis=0) / lengths[:, None],
+            "These are means over the steps. Asked are two states: that of each direction after it "
+            "has read everything.",
+        ),
     ),
 )
 
@@ -502,6 +577,13 @@ def _send(forward, backward):
 
 def _send_everywhere(ds, lengths, T):
     return ds * time_mask(lengths, T)[..., None]
+
+
+def _send_both(ds, lengths, T):
+    dy = np.zeros((T, *ds.shape))
+    dy[lengths - 1, np.arange(len(lengths))] += ds
+    dy[0] += ds
+    return dy
 
 
 def _send_by_torch(ds, lengths, T):
@@ -573,6 +655,12 @@ ENDS_BACKWARD = Exercise(
             "The backward half is right. The forward half was sent to every step of the sequence; "
             "it was read at its last step only.",
         ),
+        Misconception(
+            "all of it to both places",
+            _send_both,
+            "Both halves were sent to both places. From each end one half was read: the forward "
+            "half at lengths - 1, the backward half at position 0.",
+        ),
     ),
 )
 
@@ -611,6 +699,12 @@ def _pool(mean=None, most=None):
 
 def _pool_by_chapter(y, lengths):
     return summarise(y, (), lengths, "mean")[0], summarise(y, (), lengths, "max")[0]
+
+
+def _pool_steps(y, lengths):
+    """Mean and maximum over the first `lengths` steps, states or not."""
+    steps = [y[:length, n] for n, length in enumerate(lengths)]
+    return np.stack([s.mean(axis=0) for s in steps]), np.stack([s.max(axis=0) for s in steps])
 
 
 def _pool_by_torch(y, lengths):
@@ -699,6 +793,31 @@ POOL = Exercise(
             _pool(most=lambda y, n: np.take_along_axis(y, np.abs(y).argmax(axis=0)[None], 0)[0]),
             "The mean is right. The maximum was chosen by size, without the sign: -3 is smaller "
             "than 1.",
+        ),
+        Misconception(
+            "one step too many",
+            lambda y, lengths: _pool_steps(y, np.minimum(lengths + 1, len(y))),
+            "One step too many is counted: step t belongs to a sequence where t < lengths, and at "
+            "t = lengths the padding begins.",
+        ),
+        Misconception(
+            "-1 as the filler",
+            _pool(
+                most=lambda y, lengths: np.where(
+                    time_mask(lengths, len(y))[..., None], y, -1.0
+                ).max(axis=0)
+            ),
+            "`mean` is right. For the maximum the padding was filled with -1, and states below -1 "
+            "lose against it. Minus infinity loses against everything.",
+        ),
+        Misconception(
+            "zeros taken for padding",
+            lambda y, lengths: (
+                y.sum(axis=0) / np.maximum((y != 0).any(axis=2).sum(axis=0), 1)[:, None],
+                np.where(y != 0, y, -np.inf).max(axis=0),
+            ),
+            "What is 0 was taken for padding. A state may be 0, too: where a sequence ends, "
+            "`lengths` says, and nothing else.",
         ),
     ),
 )
