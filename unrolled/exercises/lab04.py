@@ -239,6 +239,30 @@ FORCING = Exercise(
             "`inputs` and `targets` are right. The mask lasts one step too long: a sentence of n "
             "words has n + 1 predictions, the steps 0 to n.",
         ),
+        Misconception(
+            "first prediction masked",
+            _wrongly_forced(
+                lambda inputs, targets, mask, words, lengths: (
+                    inputs,
+                    targets,
+                    mask & (np.arange(len(mask)) > 0)[:, None],
+                )
+            ),
+            "In `mask` the first row is False. What follows the start token is predicted, too, and "
+            "counts: only what comes after a sentence's end does not.",
+        ),
+        Misconception(
+            "empty sentences masked",
+            _wrongly_forced(
+                lambda inputs, targets, mask, words, lengths: (
+                    inputs,
+                    targets,
+                    mask & (lengths > 0),
+                )
+            ),
+            "In `mask` a sentence without words does not count at all. One step of it does: from "
+            "the start token its end is to be predicted.",
+        ),
     ),
 )
 
@@ -410,6 +434,14 @@ SENTENCE = Exercise(
             _product,
             "Short sentences are right. The product of hundreds of probabilities is 0 in float64, "
             "and its logarithm minus infinity: add the logarithms instead.",
+        ),
+        Misconception(
+            "start read twice",
+            lambda words, *network: _log_p(
+                _scores([0, 0, *words.tolist()], *network)[1:], [0, *words.tolist(), 1]
+            ),
+            "The start token was read twice, and once predicted. It is read once; the first "
+            "probability is that of the first word after it.",
         ),
     ),
 )
@@ -590,6 +622,19 @@ CORPUS = Exercise(
             _divided_by(lambda p, n, characters: characters),
             "The bits are right. The perplexity was divided by the number of characters; it is "
             "asked for each token.",
+        ),
+        Misconception(
+            "mean of the probabilities",
+            _wrong_corpus(lambda sentences: 1 / np.mean(2.0 ** np.concatenate(sentences))),
+            "`bits` is right. The perplexity is 1 over the mean of the probabilities here. It is 1 "
+            "over their *geometric* mean: average the logarithms, then take the power.",
+        ),
+        Misconception(
+            "divided with //",
+            lambda log2_probs, lengths, characters: (
+                lambda total: (2.0 ** (-total // lengths.sum()), -total // characters)
+            )(sum(p.sum() for p in _by_sentence(log2_probs, lengths))),
+            "`//` divides and rounds down. Both are means, and may have fractions: `/`.",
         ),
     ),
 )
@@ -937,6 +982,12 @@ def _uniform_where_nothing(tokens, V, d):
     return np.where(some, _kneser_ney(tokens, V, d), 1 / V)
 
 
+def _for_the_unseen_only(tokens, V, d):
+    counts = _pairs(tokens, V)
+    total, P = counts.sum(axis=1, keepdims=True), _kneser_ney(tokens, V, d)
+    return np.where(counts > 0, np.maximum(counts - d, 0) / np.maximum(total, 1), P)
+
+
 KNESER_NEY = Exercise(
     name="kneser_ney",
     points=4,
@@ -1025,6 +1076,13 @@ KNESER_NEY = Exercise(
             _uniform_where_nothing,
             "Where c(v) = 0 the row is 1/V everywhere. Nothing is known of what follows v, so the "
             "row is P_cont.",
+        ),
+        Misconception(
+            "back-off for what was not seen",
+            _for_the_unseen_only,
+            "The freed probability goes only to tokens that were not seen after v, as in Katz's "
+            "back-off, so a row does not sum to one. Here all tokens get their share of it, those "
+            "that were seen, too.",
         ),
     ),
 )
