@@ -205,6 +205,18 @@ PEEPHOLE = Exercise(
             "With diagonal peepholes the products were added up over the cells. A gate looks into "
             "its own cell only: element by element.",
         ),
+        Misconception(
+            "diagonals of full blocks",
+            lambda z, c_prev, P: _peephole(
+                z,
+                c_prev,
+                P
+                if len(P) == 3 and c_prev.shape[1] > 1
+                else np.stack([np.diag(block) for block in np.split(P, 3)]),
+            ),
+            "Of full peepholes only the diagonals were used. A block (H, H) lets every gate see "
+            "every cell: a product of a matrix and a vector.",
+        ),
     ),
 )
 
@@ -589,6 +601,12 @@ def _logit(p):
     return np.log(p) - np.log1p(-p)
 
 
+def _by_time_constant(steps, keep):
+    f = 1 - 1 / steps
+    with np.errstate(all="ignore"):  # for one step f is 0
+        return np.log(f / (1 - f))
+
+
 BIAS = Exercise(
     name="forget_bias",
     points=3,
@@ -627,6 +645,36 @@ BIAS = Exercise(
             "share forgotten",
             lambda steps, keep: _bias(steps, 1 - keep),
             "With this bias the share keep is lost, not kept.",
+        ),
+        Misconception(
+            "time constant",
+            _by_time_constant,
+            "This is log(steps - 1), from f = 1 - 1/steps: such a gate has the time constant "
+            "`steps`, whatever share is to be left. Here f to the power of the steps is `keep`.",
+        ),
+        Misconception(
+            "half is kept",
+            lambda steps, keep: _bias(steps, 0.5),
+            "With this bias a half is left, whatever `keep` says. The share that is to be left is "
+            "an argument.",
+        ),
+        Misconception(
+            "exponential decay",
+            lambda steps, keep: _bias(steps, 1 / np.e),
+            "With this bias 1/e is left, whatever `keep` says: `steps` was taken for a time "
+            "constant. The share that is to be left is an argument.",
+        ),
+        Misconception(
+            "logarithm of the gate",
+            lambda steps, keep: np.log(keep) / steps,
+            "This is the logarithm of the gate. The bias is what the *sigmoid* turns into it: "
+            "the inverse of a sigmoid is log(f / (1 - f)).",
+        ),
+        Misconception(
+            "power, not root",
+            lambda steps, keep: _logit(keep**steps),
+            "The share was taken to the power of the steps. It is the *gate* that is multiplied "
+            "with itself `steps` times: take the root.",
         ),
     ),
 )

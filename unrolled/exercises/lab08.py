@@ -439,6 +439,31 @@ COUNT = Exercise(
             ),
             "The biases were counted for one layer and direction only. Each has its own 6H.",
         ),
+        Misconception(
+            "sizes added",
+            lambda D, H, layers, directions: sum(
+                directions * 3 * (w + H + H + H + 2 * H)
+                for w in [D] + [directions * H] * (layers - 1)
+            ),
+            "Rows and columns of the matrices were added. A matrix of H rows and D columns has "
+            "H times D numbers.",
+        ),
+        Misconception(
+            "input weights once",
+            lambda D, H, layers, directions: (
+                directions * 3 * H * D + layers * directions * 3 * (H * H + 2 * H)
+            ),
+            "The layers above the first are counted without their W_i. They read the states of the "
+            "layer below, through weights like those of the first.",
+        ),
+        Misconception(
+            "initial states counted",
+            lambda D, H, layers, directions: (
+                _count()(D, H, layers, directions) + layers * directions * H
+            ),
+            "H numbers too many in each layer and direction: an initial state is no parameter of "
+            "torch's module, it is handed in, or zeros.",
+        ),
     ),
 )
 
