@@ -178,6 +178,13 @@ def _wrong_field(field):
     return lambda L, layers: (_chained(L, layers), field(layers))
 
 
+def _less_padding(layers):
+    field = 1
+    for n, stride, padding, dilation in layers.tolist()[::-1]:
+        field = (field - 1) * stride + dilation * (n - 1) + 1 - 2 * padding
+    return field
+
+
 def _jumps(layers):
     """Distance in input samples between neighbouring numbers before each layer, and after all."""
     return np.concatenate([[1], np.cumprod(layers[:, 1])])
@@ -253,6 +260,30 @@ GEOMETRY = Exercise(
             "rule `(field - 1) * stride + reach` walks from one output number back to the input: "
             "begin at the last layer.",
         ),
+        Misconception(
+            "windows added",
+            _wrong_field(
+                lambda layers: int(sum(d * (n - 1) + 1 for n, _, _, d in layers.tolist()))
+            ),
+            "`length` is right. The field is the sum of the windows. Neighbouring windows share "
+            "samples, and a stride sets them further apart: go from the last layer back to the "
+            "input.",
+        ),
+        Misconception(
+            "windows multiplied",
+            _wrong_field(
+                lambda layers: int(np.prod([d * (n - 1) + 1 for n, _, _, d in layers.tolist()]))
+            ),
+            "`length` is right. The field is the product of the windows, as if they lay side by "
+            "side. They overlap, unless the stride says otherwise: go from the last layer back to "
+            "the input.",
+        ),
+        Misconception(
+            "padding taken off the field",
+            _wrong_field(_less_padding),
+            "`length` is right. The padding was taken off the field. It moves the windows, and "
+            "makes none of them smaller: the field may hang over the edge.",
+        ),
     ),
 )
 
@@ -289,6 +320,14 @@ def _causal_by(convolve):
 def _late_beginning(x, m, dilation):
     out = _causal_by(_conv)(x, m, dilation)
     return np.where(np.arange(len(x)) < _reach(m, dilation), 0.0, out)
+
+
+def _in_place(x, m, dilation):
+    c = x.copy()
+    for t in range(len(c)):
+        back = [t - k * dilation for k in range(len(m) - 1, -1, -1)]
+        c[t] = sum(weight * c[s] for weight, s in zip(m, back, strict=True) if s >= 0)
+    return c
 
 
 CAUSAL = Exercise(
@@ -366,6 +405,18 @@ CAUSAL = Exercise(
             _late_beginning,
             "The outputs whose filter reaches before the beginning are 0. They are sums, too: of "
             "the terms that exist.",
+        ),
+        Misconception(
+            "weights repeated",
+            lambda x, m, dilation: np.convolve(x, np.repeat(m, dilation)[::-1])[: len(x)],
+            "Each weight was repeated `dilation` times. A dilation leaves *holes*: between two "
+            "weights there are dilation - 1 samples that are not read.",
+        ),
+        Misconception(
+            "reads its own output",
+            _in_place,
+            "The output was written into x, or its copy, and then read as input: later samples see "
+            "earlier *outputs*. Write into an array of its own.",
         ),
     ),
 )

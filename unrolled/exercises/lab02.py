@@ -158,6 +158,15 @@ def _moved_not_cut(dout, n, stride, padding, L):
     return dx
 
 
+def _by_edges(dout, n, stride, padding, L, counted):
+    """Window by window, each divided by `counted(start, stop)`, which may lie in the padding."""
+    dx = np.zeros((*dout.shape[:2], L))
+    for l in range(dout.shape[2]):
+        start, stop = stride * l - padding, stride * l - padding + n
+        dx[:, :, max(start, 0) : min(stop, L)] += dout[:, :, l, None] / counted(start, stop)
+    return dx
+
+
 AVERAGE = Exercise(
     name="avg_pool_backward",
     points=3,
@@ -214,6 +223,31 @@ AVERAGE = Exercise(
             _moved_not_cut,
             "The first windows were moved to begin at 0, with all their n samples. They are cut: "
             "window l still ends at `stride * l - padding + n`.",
+        ),
+        Misconception(
+            "left edge not cut",
+            lambda dout, n, stride, padding, L: _by_edges(
+                dout, n, stride, padding, L, lambda start, stop: min(stop, L) - start
+            ),
+            "At the right edge the padding is not counted, at the left edge it is: windows that "
+            "begin before sample 0 were divided by too much.",
+        ),
+        Misconception(
+            "right edge not cut",
+            lambda dout, n, stride, padding, L: _by_edges(
+                dout, n, stride, padding, L, lambda start, stop: stop - max(start, 0)
+            ),
+            "At the left edge the padding is not counted, at the right edge it is: windows that "
+            "hang over the end were divided by too much.",
+        ),
+        Misconception(
+            "divided by the windows on each sample",
+            lambda dout, n, stride, padding, L: (
+                _shared(dout, n, stride, padding, L, share=1.0)
+                / _covering(n, stride, padding, L, dout.shape[2])
+            ),
+            "Each sample was divided by the number of windows that cover it. What divides is the "
+            "number of samples in each *window*, before the windows are added up.",
         ),
     ),
 )
@@ -356,6 +390,12 @@ TIES = Exercise(
             "(+=), do not assign (=). And the first of the tied winners got everything: here they "
             "share evenly.",
         ),
+        Misconception(
+            "softmax",
+            lambda dout, x, n, stride: _paid(dout, x, n, stride, lambda w: _softmax(w, axis=2)),
+            "Every sample of a window was paid, by a softmax of the window. Only the largest are: "
+            "a maximum does not move when a smaller sample does.",
+        ),
     ),
 )
 
@@ -442,6 +482,24 @@ KMAX = Exercise(
             lambda x, k: x[:, :, np.sort(np.argsort(x[0, 0])[-k:])],
             "All channels are read at the positions of the first. Each channel of each text has k "
             "largest of its own.",
+        ),
+        Misconception(
+            "the largest left out",
+            lambda x, k: np.take_along_axis(
+                x,
+                np.sort(np.argsort(x, axis=2)[:, :, max(x.shape[2] - k - 1, 0) : -1], axis=2),
+                axis=2,
+            ),
+            "The largest of each channel is missing, and the one after the k-th has come in: the "
+            "slice of the sorted positions ends one too early.",
+        ),
+        Misconception(
+            "same moments for all channels",
+            lambda x, k: np.take_along_axis(
+                x, np.sort(np.argsort(x.sum(axis=1, keepdims=True), axis=2)[:, :, -k:], axis=2), 2
+            ),
+            "All channels of a signal give up the same moments, those at which their sum is "
+            "largest. Each channel has a k-max of its own.",
         ),
     ),
 )
@@ -753,6 +811,36 @@ NETWORK = Exercise(
             ),
             "The largest response *without its sign* was kept. A strongly negative response is "
             "a small one.",
+        ),
+        Misconception(
+            "last position left out",
+            lambda x, w_a, w_b, W_o: _network(
+                x, w_a, w_b, W_o, pool=lambda c: c[:, :, : max(c.shape[2] - 1, 1)].max(axis=2)
+            ),
+            "The last position of each filter is missing: there are L - n + 1 of them, and "
+            "`range` leaves its end out by itself.",
+        ),
+        Misconception(
+            "positions of the wider filter for both",
+            lambda x, w_a, w_b, W_o: _network(
+                x,
+                w_a,
+                w_b,
+                W_o,
+                pool=lambda c: c[:, :, : x.shape[1] - max(w_a.shape[1], w_b.shape[1]) + 1].max(
+                    axis=2
+                ),
+            ),
+            "Both filters were moved over as many positions as the wider one has. Each has its "
+            "own: L - 2 + 1 for `w_a`, L - n + 1 for `w_b`.",
+        ),
+        Misconception(
+            "softmax over the batch, too",
+            lambda x, w_a, w_b, W_o: _network(
+                x, w_a, w_b, W_o, last=lambda a, axis: _softmax(a, axis=None)
+            ),
+            "The probabilities of all texts together sum to one. Each text has a softmax of its "
+            "own.",
         ),
     ),
 )
