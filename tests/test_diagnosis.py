@@ -657,7 +657,7 @@ def test_items_in_which_an_argument_is_zero_are_told():
     def empty_ones_forgotten(words, lengths, start, end):
         program = next(p.values[1] for p in PROGRAMS if p.values[0].name == "inputs_and_targets")
         inputs, targets, mask = program(words, lengths, start, end)
-        return inputs, targets, mask & (lengths > 0)
+        return inputs, np.where(lengths == 0, start, targets), mask
 
     says = told("inputs_and_targets", empty_ones_forgotten)
     assert "exactly those items along B are wrong for which `lengths` holds a 0" in says

@@ -653,12 +653,6 @@ BIAS = Exercise(
             "`steps`, whatever share is to be left. Here f to the power of the steps is `keep`.",
         ),
         Misconception(
-            "half is kept",
-            lambda steps, keep: _bias(steps, 0.5),
-            "With this bias a half is left, whatever `keep` says. The share that is to be left is "
-            "an argument.",
-        ),
-        Misconception(
             "exponential decay",
             lambda steps, keep: _bias(steps, 1 / np.e),
             "With this bias 1/e is left, whatever `keep` says: `steps` was taken for a time "
