@@ -593,7 +593,7 @@ def test_a_mistake_known_of_one_result_is_named_beside_what_gives_all():
     found = verdict(EXERCISES["lab02", "masked_max"], zeros_win)
     assert found.misconception
     assert found.diagnosis.startswith("In `u`: Responses to padding were set to 0.")
-    assert "All that is wrong: this is also what a right answer would give" in found.diagnosis
+    assert "Taken together, this is also what a right answer would give" in found.diagnosis
 
 
 def test_a_logarithm_of_zero_here_and_there_hides_no_relation():
@@ -797,3 +797,15 @@ def test_altered_programs_leave_the_package_and_the_cases_as_they_were(exercise)
     assert package_state() == before
     assert repr(cases) == repr(untouched)
     assert repr(known.cases) == repr(tuple(untouched))
+
+
+def test_what_a_larger_case_raises_does_not_hide_what_a_smaller_one_shows():
+    def reads_from_the_end(x, m, dilation):
+        reach = range(len(m) - 1, -1, -1)
+        return np.array(
+            [sum(w * x[t - k * dilation] for w, k in zip(m, reach)) for t in range(len(x))]
+        )
+
+    found = verdict(EXERCISES["lab01", "causal_conv"], reads_from_the_end)
+    assert found.misconception == "negative index"
+    assert "IndexError" in found.says[-1]

@@ -4,11 +4,14 @@
 reads an Outcome as data that may come from another process.
 """
 
+from dataclasses import replace
+
 from numpy import absolute, isfinite, maximum, ndarray
 
 from .comparing import SHOWN, arranged, compare, number, parts, scale
 from .diagnosis import Diagnosis, Kind, diagnose
 from .plain import NotPlain, plain
+from .running import Outcome
 from .sentences import of_failure
 from .verdict import Status, Verdict
 from .weights import CannotRun
@@ -17,7 +20,7 @@ from .weights import CannotRun
 def judge(exercise, cases, outcome):
     """The Verdict on the Outcome of running an answer to `exercise` on `cases`."""
     if outcome.failure is not None:
-        return _failed_run(exercise, cases, outcome)
+        return _wrong_before(exercise, cases, outcome) or _failed_run(exercise, cases, outcome)
     try:
         expected, source = exercise.expected(cases)
     except RuntimeError as error:
@@ -67,6 +70,19 @@ def judge(exercise, cases, outcome):
 
 
 # ------------------------------------------------------------------------------ explanations
+def _wrong_before(exercise, cases, outcome):
+    """The Verdict on the cases before the one that failed, where a smaller one is wrong already."""
+    if not outcome.values or len(outcome.values) != outcome.case:
+        return None
+    before = cases[: outcome.case]
+    verdict = judge(exercise, before, Outcome(outcome.values, printed=outcome.printed))
+    if verdict.passed or not verdict.case:
+        return None
+    failed = " ".join(of_failure(outcome.failure, exercise, tuple(cases[outcome.case])))
+    later = f"Besides, with {in_short(cases[outcome.case], exercise.shapes)} it fails: {failed}"
+    return replace(verdict, says=(*verdict.says, later))
+
+
 def _failed_run(exercise, cases, outcome):
     failure, at = outcome.failure, outcome.case
     case = cases[at] if at is not None and 0 <= at < len(cases) else {}
@@ -131,7 +147,8 @@ def _short(value, letters):
         return f"= {value}"
     if value.size <= SHOWN or (value.dtype.kind in "iu" and value.size <= 4 * SHOWN):
         return f"= {_nested(value)}"
-    sizes = [f"{n}={size}" for n, size in zip((letters or "").split(), value.shape, strict=False)]
+    named = zip((letters or "").split(), value.shape, strict=False)
+    sizes = [str(size) if n == str(size) else f"{n}={size}" for n, size in named]
     return f"of shape ({', '.join(sizes)})" if sizes else f"of shape {value.shape}"
 
 

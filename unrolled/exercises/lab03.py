@@ -674,6 +674,12 @@ LENGTHS = Exercise(
             "The padding was masked with zeros, and the state with it: sequences shorter than T "
             "end with a state of zeros. Where there is no input, the state must stay as it is.",
         ),
+        Misconception(
+            "all states at each length",
+            lambda x, lengths, h_0, W_i, W_h, b: _states(x, h_0, W_i, W_h, b)[lengths],
+            "`h[lengths]` picks, for each length, the states of *all* sequences. Give both "
+            "indices: the step of each sequence, and the sequence itself, `np.arange(B)`.",
+        ),
     ),
 )
 

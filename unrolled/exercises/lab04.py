@@ -443,6 +443,14 @@ SENTENCE = Exercise(
             "The start token was read twice, and once predicted. It is read once; the first "
             "probability is that of the first word after it.",
         ),
+        Misconception(
+            "start not read, first word not scored",
+            lambda words, *network: _log_p(
+                _scores(words.tolist(), *network)[1:], [*words.tolist()[1:], 1]
+            ),
+            "The network never read the start token, and the first word was not predicted. The "
+            "start token is the first input, and the first word the first prediction.",
+        ),
     ),
 )
 

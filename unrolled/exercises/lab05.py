@@ -218,7 +218,7 @@ PATHS = Exercise(
         Misconception(
             "transposed Jacobian",
             lambda v, J, U: _at(_rows(v, J.swapaxes(1, 2)), U),
-            "The Jacobians were transposed. The row δ stands to the left of J: "
+            "The Jacobians were transposed. The row that goes back stands to the left of J: "
             "`delta @ J`, or `J.T @ delta`, not `J @ delta`.",
         ),
         Misconception(

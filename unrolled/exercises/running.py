@@ -35,9 +35,10 @@ _out_of_time = set()  # threads, by their number
 
 @dataclass(frozen=True)
 class Outcome:
-    """One plain value per case, or, where `failure` is not None, why there are none.
+    """One plain value per case, or, where `failure` is not None, why the run ended early.
 
-    `case` is the index of the case at which the run ended; `printed` what the answer printed.
+    `case` is the index of the case at which it ended; `values` are then those of the cases before
+    it, where they are known; `printed` is what the answer printed.
     """
 
     values: tuple = ()
@@ -67,7 +68,8 @@ def run(answer, cases, time_limit=10.0, leave=False):
     if replaced:
         return Outcome(failure=Failure(Kind.REPLACED, names=tuple(replaced)), printed=printed)
     if work.failure is not None:
-        return Outcome(failure=work.failure, case=work.case, printed=printed)
+        before = tuple(work.values[: work.case])
+        return Outcome(before, work.failure, work.case, printed)
     return Outcome(values=tuple(work.values), printed=printed)
 
 

@@ -170,7 +170,7 @@ def _altered(exercise, cases, pieces, right, changes=1):
             piece, known = _known_in_one(exercise, cases, pieces, wrong)
             if not known:
                 return Diagnosis(f"{begin}{_capital(says)}", Kind.ALTERATION)
-            says = f"{begin}In `{piece.name}`: {_alone(known)} All that is wrong: {says}"
+            says = f"{begin}In `{piece.name}`: {_alone(known)} Taken together, {says}"
             return Diagnosis(says, Kind.MISCONCEPTION, known.name, known.section)
     if len(pieces) == 1:
         return None
