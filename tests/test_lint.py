@@ -428,5 +428,12 @@ def test_a_lab_says_how_long_it_takes(book):
     assert "lab01_a.md: plan: no “Plan N to M minutes”" in book.refused("lint")
 
 
+def test_a_lab_does_not_take_longer_than_it_says(book):
+    answer = "### BEGIN SOLUTION\n" + "x = 1\n" * 30 + "### END SOLUTION"
+    lab = f"{HEADER}{text('Plan 5 to 20 minutes.')}{code(answer)}"
+    (book.root / "solutions/lab01_a.md").write_text(lab)
+    assert "at most 20 minutes are told; by its text" in book.refused("lint")
+
+
 def test_the_real_sources_keep_the_rules():
     assert [str(finding) for finding in lint.findings(notebooks.ROOT)] == []

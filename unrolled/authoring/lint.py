@@ -12,6 +12,7 @@ from itertools import pairwise
 from unrolled.authoring import notebooks, self_check
 from unrolled.authoring.markup import VERBATIM, Block, blocks
 from unrolled.authoring.notebooks import ROOT, Cell
+from unrolled.authoring.reading_time import lab_minutes
 from unrolled.support.study import FEWEST_SEEDS
 
 CODE_LINES = 30
@@ -28,6 +29,7 @@ COMPARES = re.compile(
 CITED = "[]"  # where a sentence cites: it reports what others have found
 NUMBER = re.compile(r"\d|\b(two|three|four|five|six|seven|eight|nine|ten|every|each|all|none)\b")
 PLAN = re.compile(r"Plan (\d+) to (\d+) minutes")
+SLACK = 5  # minutes by which a plan may be short
 HIDDEN = {"remove-cell", "remove-input"}  # tags of code that the page does not show
 DRAWING = {"plt", "figures"}  # modules whose calls make a figure ...
 NOT_DRAWING = {"use", "style", "close", "rcParams"}  # ... but for these
@@ -286,10 +288,19 @@ def plain_text_findings(solution):
 
 
 def plan_findings(solution):
-    """A lab says how long it takes; the course plan repeats it."""
-    if not any(PLAN.search(cell.source) for cell in solution.cells if cell.kind == "markdown"):
+    """A lab says how long it takes, and not less than it does; the course plan repeats it."""
+    texts = [cell.source for cell in solution.cells if cell.kind == "markdown"]
+    told = next(filter(None, map(PLAN.search, texts)), None)
+    if told is None:
         yield solution.error(
             "plan: no “Plan N to M minutes”; say in the opening how long the lab takes"
+        )
+        return
+    least, most = lab_minutes(solution)
+    if int(told[2]) + SLACK < most:
+        yield solution.error(
+            f"plan: at most {told[2]} minutes are told; by its text and the lines of its answers "
+            f"the lab takes {least:.0f} to {most:.0f}"
         )
 
 

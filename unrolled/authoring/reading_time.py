@@ -15,6 +15,7 @@ WORD, EQUATION, LINE, FIGURE = 60 / 200, 45.0, 4.0, 30.0  # seconds
 NOT_SHOWN = {"remove-cell", "remove-input", "hide-input", "hide-cell"}
 NOT_READ = {"solution", "solution-start", "self-check", "explorable", "bibliography"}
 START, END = "deeper-start", "deeper-end"
+ANSWER, ESSAY = (60.0, 120.0), (300.0, 600.0)  # seconds: a line of an answer; an answer in words
 
 
 @dataclass
@@ -66,6 +67,35 @@ def minutes(notebook):
     found = sections(notebook)
     prose = sum(section.prose for section in found)
     return prose / 60, (prose + sum(section.code for section in found)) / 60
+
+
+def lab_minutes(solution):
+    """(least, most) minutes of a lab: to read it, and to write what its solution writes.
+
+    A minute or two for each line of an answer, thinking, checks and hints included, and five or
+    ten for an answer in words. What its cells take to run is left out: seconds.
+    """
+    read, lines, essays = 0.0, 0, 0
+    for cell in solution.cells:
+        if cell.kind == "code":
+            given, answer = _given_and_answer(cell.source.splitlines())
+            read, lines = read + LINE * given, lines + answer
+        elif "answer" in cell.tags:
+            essays += 1
+        else:
+            read += sum(seconds for _, seconds in _walk(cell))
+    return tuple((read + ANSWER[k] * lines + ESSAY[k] * essays) / 60 for k in (0, 1))
+
+
+def _given_and_answer(lines):
+    """How many lines of code a lab gives, and how many it leaves to the student."""
+    counts, inside = [0, 0], False
+    for line in filter(str.strip, lines):
+        if "BEGIN SOLUTION" in line or "END SOLUTION" in line:
+            inside = "BEGIN" in line
+        else:
+            counts[inside] += 1
+    return counts
 
 
 def deeper(notebook):
