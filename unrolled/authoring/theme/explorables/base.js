@@ -96,7 +96,7 @@ export class Explorable extends HTMLElement {
       ${this.constructor.question}</p>
       <div class="explorable-view"><svg role="img" aria-label="${this.constructor.picture}"></svg></div><div class="explorable-kept"><div class="explorable-controls"></div></div>
       <div class="explorable-kept"><p class="explorable-told"></p></div><p class="explorable-spoken" role="status"></p>
-      <div class="explorable-end"><div class="explorable-kept"><p class="explorable-solved" role="status"></p></div>
+      <div class="explorable-end"><div><div class="explorable-kept"><p class="explorable-solved" role="status"></p></div></div>
       <button type="button">Reset</button></div>`;
     const part = (name) => this.querySelector(`.explorable-${name}`);
     this.parts = Object.fromEntries(

@@ -75,14 +75,14 @@ class Paths extends Explorable {
     const at = (place) => left + step * place;
     const [low, high] = [top + 108, top + 54];
     const parts = [];
+    const [cuts, crosses] = [[], []]; // each of them one path at the end: none moves the others' places
     for (const place of range(T + 1)) {
       const on = place >= i - 1 && place <= t;
       const next = place >= i - 1 && place < t;
-      const cut = place && place < T && place % k === 0;
+      if (place && place < T && place % k === 0) cuts.push(`M${at(place) + step / 2} ${top - 18}v150`);
       if (place < T) {
         parts.push(arrow(at(place) + 18, high, at(place + 1) - 18, high, next ? "orange" : "muted", next ? 2.4 : 1.2));
       }
-      parts.push(cut && `<path class="red dashed" stroke-width="1.6" d="M${at(place) + step / 2} ${top - 18}v150"/>`);
       parts.push(circle(at(place), high, 17, on ? "orange" : "ink"), text(at(place), high, number(h[place], 2), "small"));
       parts.push(text(at(place) - 2, high + 27, `h_${place}`, "small muted"));
       if (!place) continue;
@@ -102,7 +102,7 @@ class Paths extends Explorable {
         const [a, b] = [x + size * (start - 1), y + size * (end - 1)];
         parts.push(square(a, b, size, terms[end - 1][start - 1], limit, chosen));
         const cut = Math.floor((end - 1) / k) !== Math.floor((start - 1) / k);
-        parts.push(cut && `<path class="red" d="M${a + 7} ${b + 7}l12 12m0 -12l-12 12"/>`);
+        if (cut) crosses.push(`M${a + 7} ${b + 7}l12 12m0 -12l-12 12`);
       }
     }
     const note = x + size * T + 16;
@@ -110,6 +110,8 @@ class Paths extends Explorable {
     parts.push(text(note, y + 12, "Each square: one path.", "small muted left"));
     parts.push(text(note, y + 28, "Orange +, blue −,", "small muted left"));
     parts.push(text(note, y + 44, "crossed out: cut.", "small muted left"));
+    parts.push(`<path class="red dashed" stroke-width="1.6" d="${cuts.join("")}"/>`);
+    parts.push(`<path class="red" d="${crosses.join("")}"/>`);
     this.grid = { x, y, size, T };
     return svg(404, y + size * T + 40, parts);
   }
