@@ -20,7 +20,9 @@ from test_lite import LAB, MISTAKES, NOTEBOOK, errors, site  # noqa: F401
 
 from unrolled import exercises
 
-KEPT = "() => document.querySelector('#unrolled-bar p').innerText.includes('Kept in this browser')"
+# the bar may still tell of what was kept before the last change
+KEPT = """() => !window.jupyterapp.shell.currentWidget.context.model.dirty &&
+  document.querySelector('#unrolled-bar p').innerText.includes('Kept in this browser')"""
 SECONDS = lite.SECONDS / 1000
 
 
