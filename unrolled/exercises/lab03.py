@@ -173,6 +173,42 @@ def _forgetful(x, W_1, W_2, W_3, steps):
     return np.array([guess, *_dream(guess[None], W_1, W_2, W_3, steps)])[:steps]
 
 
+def _while_reading(x, W_1, W_2, W_3, steps):
+    h, guesses = np.zeros(len(W_2)), []
+    for t in range(max(len(x), steps)):
+        h = sigmoid(W_1 @ (x[t] if t < len(x) else guesses[-1]) + W_2 @ h)
+        guesses.append(W_3 @ h)
+    return np.array(guesses[:steps])
+
+
+def _never_shown_x(x, W_1, W_2, W_3, steps):
+    return _dream(x[:1], W_1, W_2, W_3, len(x) - 1 + steps)[-steps:]
+
+
+def _standing_dream(x, W_1, W_2, W_3, steps):
+    """Every guess from the state after the last real input, and the guess before it."""
+    h = np.zeros(len(W_2))
+    for x_t in x:
+        h = sigmoid(W_1 @ x_t + W_2 @ h)
+    guesses = [W_3 @ h]
+    while len(guesses) < steps:
+        guesses.append(W_3 @ sigmoid(W_1 @ guesses[-1] + W_2 @ h))
+    return np.array(guesses)
+
+
+def _last_twice(x, W_1, W_2, W_3, steps):
+    again = np.concatenate([x, x[-1:]])
+    return np.concatenate([x[-1:], _dream(again, W_1, W_2, W_3, steps)[:-1]])
+
+
+def _sliding_dream(x, W_1, W_2, W_3, steps):
+    read = x
+    for _ in range(steps):
+        guess = _dream(read[-len(x) :], W_1, W_2, W_3, 1)
+        read = np.concatenate([read, guess])
+    return read[-steps:]
+
+
 DREAM = Exercise(
     name="dream",
     points=3,
@@ -237,6 +273,44 @@ DREAM = Exercise(
             "The state before the first input was a vector of ones. The base condition here is "
             "the zero vector.",
             section=BASE,
+        ),
+        Misconception(
+            "guesses made while reading",
+            _while_reading,
+            "The guesses of the first phase are among these: the first row is the guess after "
+            "x_1, made while x was still being read. Begin to keep guesses when x has ended.",
+        ),
+        Misconception(
+            "never shown x",
+            _never_shown_x,
+            "From the second step on the network read its own guesses, in the first phase as "
+            "well. As long as there is a real input, that is what it reads.",
+        ),
+        Misconception(
+            "state stands still",
+            _standing_dream,
+            "The first two guesses are right; then each came from the state after the last real "
+            "input again. The state goes on in the dream as it did before.",
+        ),
+        Misconception(
+            "begins with the last input",
+            lambda x, W_1, W_2, W_3, steps: np.concatenate(
+                [x[-1:], _dream(x, W_1, W_2, W_3, steps)[:-1]]
+            ),
+            "The first row is the last real input, and the guesses come one place late. What "
+            "follows x begins with the first guess.",
+        ),
+        Misconception(
+            "last input read twice",
+            _last_twice,
+            "The first row is x_T, which the network has then read once more before its first "
+            "guess. When x has been read, its state makes the first guess already.",
+        ),
+        Misconception(
+            "oldest input dropped",
+            _sliding_dream,
+            "For each guess the network read the latest T inputs only, from a state of zeros. The "
+            "state has read all that came before: go on from it.",
         ),
     ),
 )
@@ -304,6 +378,43 @@ def _alphas_in_a_column(x, beta, alpha, first):
         h = W_h @ h + np.eye(p + 1)[0] * x_t
         y.append(beta @ h)
     return np.array(y)
+
+
+def _oldest_first(x, beta, alpha):
+    p = len(alpha)
+    W_h = np.eye(p + 1, k=1)
+    W_h[-1, :p] = alpha
+    h, y = np.zeros(p + 1), []
+    for x_t in x:
+        h = W_h @ h + np.eye(p + 1)[-1] * x_t
+        y.append(beta @ h)
+    return np.array(y)
+
+
+def _alphas_last(x, beta, alpha):
+    p = len(alpha)
+    W_h = np.eye(p + 1, k=-1)
+    W_h[-1, :p] = alpha
+    h, y = np.zeros(p + 1), []
+    for x_t in x:
+        h = W_h @ h + np.eye(p + 1)[0] * x_t
+        y.append(beta @ h)
+    return np.array(y)
+
+
+def _wrapping_round(x, beta, alpha):
+    y = np.zeros(len(x))
+    for t in range(len(x)):
+        y[t] = sum(b * x[(t - k) % len(x)] for k, b in enumerate(beta))
+        y[t] += sum(a * y[t - k] for k, a in enumerate(alpha, 1) if t >= k)
+    return y
+
+
+def _from_p_on(x, beta, alpha):
+    p, y = len(alpha), np.zeros(len(x))
+    for t in range(p, len(x)):
+        y[t] = beta @ x[t - p : t + 1][::-1] + alpha @ y[t - p : t][::-1]
+    return y
 
 
 IIR = Exercise(
@@ -417,6 +528,38 @@ IIR = Exercise(
             "beta_0 has no effect: the newest number v_t, which stands first in the state, belongs "
             "to the output as well.",
         ),
+        Misconception(
+            "oldest first",
+            _oldest_first,
+            "The newest number stands last in the state, but alphas and betas stand as if it were "
+            "the first. In h_t = (v_t, v_(t-1), ...) the newest comes first, so x enters the "
+            "first unit.",
+        ),
+        Misconception(
+            "alphas in the last row",
+            _alphas_last,
+            "The alphas stand in the last row of W_h. The unit that takes the new number in is "
+            "the first; it needs the past, v_(t-1) and so on, in the same step.",
+            section=STEP,
+        ),
+        Misconception(
+            "betas ignored",
+            lambda x, beta, alpha: _iir(x, np.eye(len(beta))[0], alpha),
+            "This is v, the response without the betas. They come when the state is read out: in "
+            "W_o.",
+        ),
+        Misconception(
+            "index below zero",
+            _wrapping_round,
+            "Before the beginning `x[t - k]` with t < k reads from the end of x, as every "
+            "negative index does. There x is 0.",
+        ),
+        Misconception(
+            "loop starts at p",
+            _from_p_on,
+            "The first p outputs are 0. They, too, have inputs, though fewer: what lies before "
+            "the beginning counts as 0.",
+        ),
     ),
 )
 
@@ -459,6 +602,14 @@ def _unfold_by_torch(W, u):
 
 def _powers(W, u, exponents, power=np.linalg.matrix_power):
     return sum(power(W, e) @ u_t for e, u_t in zip(exponents, u, strict=True))
+
+
+def _a_for_w(W, u):
+    A, c = np.eye(len(W)), np.zeros(len(W))
+    for u_t in u:
+        A = W @ A
+        c = A @ c + u_t
+    return A, c
 
 
 UNFOLD = Exercise(
@@ -518,6 +669,24 @@ UNFOLD = Exercise(
             lambda W, u: (_unfold(W, u)[0], u[-1]),
             "A is right, but c knows the last input only. The earlier ones are still in h_(T-1): "
             "unfold further.",
+        ),
+        Misconception(
+            "each input through W once",
+            lambda W, u: (_unfold(W, u)[0], W @ u.sum(axis=0)),
+            "A is right. In c each input has been through W once, the last one, too. How often an "
+            "input passes through W depends on how many steps come after it.",
+        ),
+        Misconception(
+            "earlier inputs through W once",
+            lambda W, u: (_unfold(W, u)[0], W @ u[:-1].sum(axis=0) + u[-1]),
+            "A is right, and so is what c holds of the last two inputs. Those before have passed "
+            "through W once only; they do so at every step that comes after them.",
+        ),
+        Misconception(
+            "A for W",
+            _a_for_w,
+            "A is right. At each step c was multiplied by the A collected so far. One step "
+            "multiplies it by W.",
         ),
     ),
 )
@@ -591,6 +760,13 @@ def _standing_still(x, lengths, h_0, W_i, W_h, b):
     for x_t in x:
         read = (x_t != 0).any(axis=1)[:, None]
         h = np.where(read, np.tanh(x_t @ W_i.T + h @ W_h.T + b), h)
+    return h
+
+
+def _bias_outside(x, lengths, h_0, W_i, W_h, b):
+    h = np.tile(h_0, (len(lengths), 1))
+    for t, x_t in enumerate(x):
+        h = np.where((t < lengths)[:, None], np.tanh(x_t @ W_i.T + h @ W_h.T) + b, h)
     return h
 
 
@@ -680,6 +856,20 @@ LENGTHS = Exercise(
             "`h[lengths]` picks, for each length, the states of *all* sequences. Give both "
             "indices: the step of each sequence, and the sequence itself, `np.arange(B)`.",
         ),
+        Misconception(
+            "back at h_0 in the padding",
+            lambda x, lengths, h_0, W_i, W_h, b: np.where(
+                (lengths == len(x))[:, None], _last(x, lengths, h_0, W_i, W_h, b), h_0
+            ),
+            "Sequences shorter than T end with h_0: the padding sets their state back. Where "
+            "there is no input, the state must stay as it is.",
+        ),
+        Misconception(
+            "bias outside tanh",
+            _bias_outside,
+            "b was added to the state, after tanh. It belongs to the pre-activation, inside tanh.",
+            section=STEP,
+        ),
     ),
 )
 
@@ -752,6 +942,8 @@ def _probe_cases(rng):
         seen = any(case["kind"] % 5 == HOLES for case in cases)
         kind = 5 * (2 * number + (family == HOLES and seen)) + family
         if family == PRODUCT:  # does not move where one starts from zeros instead of x
+            while _box(kind)[1] < 2:  # whoever changes both ends only finds one step less, not none
+                kind += 10
             _, back, ahead, _ = _box(kind)
             x[[back, T - 1 - ahead]] = 0.0  # nor where one changes both ends only
         cases.append({"kind": kind, "x": x})
@@ -799,6 +991,25 @@ def _seen_by(moved, distances):
 
 def _wrong_reach(change):
     return lambda kind, x: change(*_reach(kind, x))
+
+
+def _at(x, s):
+    return np.arange(len(x)) == s
+
+
+def _probed(kind, x, change, ends=False, middle=False):
+    """The reach seen by whoever changes x as `change(x, s)` does, for these s."""
+    before, back, ahead, T = black_box(kind, x), 0, 0, len(x)
+    for s in (0, T - 1) if ends else (T // 2,) if middle else range(T):
+        moved = np.flatnonzero(black_box(kind, change(x, s)) != before)
+        back = max(back, moved.max(initial=s) - s)
+        ahead = max(ahead, s - moved.min(initial=s))
+    return int(back), int(ahead)
+
+
+def _t_for_all(kind, x):
+    back, ahead = _reach(kind, x)
+    return len(x) if back == len(x) - 1 else back, ahead
 
 
 PROBE = Exercise(
@@ -875,6 +1086,42 @@ PROBE = Exercise(
             "negative ahead",
             _wrong_reach(lambda back, ahead: (back, -ahead)),
             "`ahead` comes out negative. It counts steps: it is the largest s - t, or 0.",
+        ),
+        Misconception(
+            "zeros left as they are",
+            lambda kind, x: _probed(kind, x, lambda x, s: np.where(_at(x, s), 0.0, x)),
+            "An input that is 0 was not changed: set to 0, doubled, or given the other sign it "
+            "stays what it is. Add something to each input.",
+        ),
+        Misconception(
+            "changes not taken back",
+            lambda kind, x: _probed(kind, x, lambda x, s: x + (np.arange(len(x)) <= s)),
+            "The inputs changed earlier were still changed when the next one was, so outputs "
+            "moved because of them. Begin each time with a fresh copy of x.",
+        ),
+        Misconception(
+            "zeros for the sequence",
+            lambda kind, x: _probed(kind, 0 * x, lambda x, s: x + _at(x, s)),
+            "The network was started from zeros, not from x. What an output depends on may show "
+            "with other inputs only: change the sequence you were given.",
+        ),
+        Misconception(
+            "both ends only",
+            lambda kind, x: _probed(kind, x, lambda x, s: x + _at(x, s), ends=True),
+            "Only the first and the last input were changed. An output near an end may not depend "
+            "on it, though those farther inside reach as far: change every input.",
+        ),
+        Misconception(
+            "middle only",
+            lambda kind, x: _probed(kind, x, lambda x, s: x + _at(x, s), middle=True),
+            "Only the input in the middle was changed, so no distance longer than half the "
+            "sequence was seen. Change every input, and keep the largest.",
+        ),
+        Misconception(
+            "T for the beginning",
+            lambda kind, x: _t_for_all(kind, x),
+            "`ahead` is right, and so is `back` but for the networks that look back to the "
+            "beginning. From the last output to the first input it is T - 1 steps.",
         ),
     ),
 )
