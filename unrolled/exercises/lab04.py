@@ -63,6 +63,13 @@ def _naive(z):
         return e / e.sum()
 
 
+def _by_the_probabilities(z, y):
+    with np.errstate(divide="ignore"):
+        gradient = np.zeros(len(z))
+        gradient[y] = -1 / softmax(z)[0][y]
+        return gradient
+
+
 GRADIENT = Exercise(
     name="score_gradient",
     points=1,
@@ -110,6 +117,25 @@ GRADIENT = Exercise(
             lambda z, y: softmax(z)[0][y] * (_onehot(z, y) - softmax(z)[0]),
             "This is a row of the softmax's Jacobian, the gradient of P(y) itself. The loss is "
             "-log P(y): divide by P(y), and turn the sign.",
+        ),
+        Misconception(
+            "stops at the probabilities",
+            _by_the_probabilities,
+            "This is the derivative of the loss with respect to the probabilities, -1/P(y) at the "
+            "token that came. One step of the way back is left, through the softmax to the "
+            "scores.",
+        ),
+        Misconception(
+            "sigmoid for softmax",
+            lambda z, y: 1 / (1 + np.exp(-np.clip(z, -700, 700))) - _onehot(z, y),
+            "Each score went through a sigmoid by itself. The softmax divides by the sum over all "
+            "tokens, so that the probabilities sum to one.",
+        ),
+        Misconception(
+            "slope once more",
+            lambda z, y: (p := softmax(z)[0]) * (1 - p) * (p - _onehot(z, y)),
+            "The difference was multiplied by P (1 - P). In the derivative of -log softmax that "
+            "slope has cancelled already.",
         ),
     ),
 )
@@ -178,6 +204,30 @@ def _leftovers(inputs, targets, mask, words, lengths):
 
 def _end_of_the_row(inputs, targets, mask, words, lengths):
     return inputs, np.vstack([words.T, targets[-1:]]), mask
+
+
+def _filled(value, targets=True):
+    """The right mask, and `value(start)` where nothing counts, in the targets, too, or not."""
+
+    def forced(words, lengths, start, end):
+        i, t, mask = _forced(words, lengths, start, end)
+        i = np.where(mask, i, value(start))
+        return i, np.where(mask, t, value(start)) if targets else t, mask
+
+    return forced
+
+
+def _last_word_not_read(words, lengths, start, end):
+    inputs, targets, mask = _forced(words, lengths, start, end)
+    some = np.flatnonzero(lengths)
+    inputs[lengths[some], some] = end
+    return inputs, targets, mask
+
+
+def _empty_without_start(words, lengths, start, end):
+    inputs, targets, mask = _forced(words, lengths, start, end)
+    inputs[0, lengths == 0] = end
+    return inputs, targets, mask
 
 
 FORCING = Exercise(
@@ -263,6 +313,60 @@ FORCING = Exercise(
             "In `mask` a sentence without words does not count at all. One step of it does: from "
             "the start token its end is to be predicted.",
         ),
+        Misconception(
+            "zeros behind the end",
+            _filled(lambda start: 0),
+            "`mask` is right. Behind a sentence stands 0 in `inputs` and `targets`: where nothing "
+            "counts, they hold `end`.",
+        ),
+        Misconception(
+            "start behind the end",
+            _filled(lambda start: start),
+            "`mask` is right. Behind a sentence stands `start` in `inputs` and `targets`: where "
+            "nothing counts, they hold `end`.",
+        ),
+        Misconception(
+            "inputs filled with start",
+            _filled(lambda start: start, targets=False),
+            "`targets` and `mask` are right. In `inputs` `start` stands behind a sentence, too: "
+            "where nothing counts, they hold `end`.",
+        ),
+        Misconception(
+            "last word not read",
+            _last_word_not_read,
+            "`targets` and `mask` are right. In `inputs` the last word of each sentence is "
+            "missing: it is read, too, and after it ■ is predicted.",
+        ),
+        Misconception(
+            "inputs rolled round",
+            _wrongly_forced(lambda i, t, m, w, n: (i, np.roll(i, -1, axis=0), m)),
+            "`inputs` and `mask` are right. In `targets` □ has come round from the first step to "
+            "the last: behind a sentence stands ■.",
+        ),
+        Misconception(
+            "0 and 1 for start and end",
+            lambda words, lengths, start, end: _forced(words, lengths, 0, 1),
+            "The special tokens are 0 and 1 here, whatever `start` and `end` are. They are "
+            "arguments, and other vocabularies have other numbers.",
+        ),
+        Misconception(
+            "empty sentences without start",
+            _empty_without_start,
+            "`targets` and `mask` are right. In `inputs` an empty sentence has no start token: "
+            "it, too, reads □, and then its end is predicted.",
+        ),
+        Misconception(
+            "leftovers in the inputs",
+            _wrongly_forced(lambda i, t, m, w, n: (np.vstack([i[:1], w.T]), t, m)),
+            "`targets` and `mask` are right. In `inputs` the leftovers of `words` stand behind "
+            "the sentences' ends: only `lengths[b]` words count.",
+        ),
+        Misconception(
+            "leftovers in the targets",
+            _wrongly_forced(lambda i, t, m, w, n: (i, _leftovers(i, t, m, w, n)[1], m)),
+            "`inputs` and `mask` are right. In `targets` the leftovers of `words` stand behind "
+            "the sentences' ends, where `end` should fill.",
+        ),
     ),
 )
 
@@ -280,7 +384,12 @@ def _sentence_cases(rng):
         shapes = (V, D), (H, D), (H, H), (H,), (V, H)
         network = {n: rng.normal(size=s) for n, s in zip(NETWORK, shapes, strict=True)}
         cases.append({"words": rng.integers(2, V, T), **network})
-    return cases
+    # an end whose probability is far too small for something to be added before the logarithm
+    unlikely = {name: value.copy() for name, value in cases[1].items()}
+    read = unlikely["X"][[0, *unlikely["words"]], None]
+    last = rnn_forward(read, None, *(unlikely[name] for name in ("W_i", "W_h", "b")))[0][-1, 0]
+    unlikely["W_o"][1] = -80 * last / (last @ last)
+    return [*cases, unlikely]
 
 
 def _scores(tokens, X, W_i, W_h, b, W_o):
@@ -350,6 +459,29 @@ def _product(words, *network):
     p = softmax(_scores(tokens, *network)[1:])[0]
     with np.errstate(divide="ignore"):
         return float(np.log(np.prod(p[np.arange(len(p)), [*tokens[1:], 1]])))
+
+
+def _scored_along(axis, words, *network):
+    tokens = [0, *words.tolist()]
+    z = _scores(tokens, *network)[1:]
+    e = np.exp(z - z.max())
+    p = e / e.sum(axis=axis, keepdims=True)
+    return float(np.log(p[np.arange(len(p)), [*tokens[1:], 1]]).sum())
+
+
+def _other_units(units, words, X, W_i, W_h, b, W_o):
+    """The network with states units(W_i x, W_h h, b)."""
+    h, z, tokens = np.zeros(len(b)), [], [0, *words.tolist()]
+    for token in tokens:
+        h = units(W_i @ X[token], W_h @ h, b)
+        z.append(W_o @ h)
+    return _log_p(np.array(z), [*tokens[1:], 1])
+
+
+def _epsilon_added(words, *network):
+    tokens = [0, *words.tolist()]
+    p = softmax(_scores(tokens, *network)[1:])[0]
+    return float(np.log(p[np.arange(len(p)), [*tokens[1:], 1]] + 1e-12).sum())
 
 
 SENTENCE = Exercise(
@@ -451,6 +583,47 @@ SENTENCE = Exercise(
             "The network never read the start token, and the first word was not predicted. The "
             "start token is the first input, and the first word the first prediction.",
         ),
+        Misconception(
+            "softmax over the steps",
+            lambda words, *network: _scored_along(0, words, *network),
+            "The probabilities of one token sum to one over the steps. At each step those of all "
+            "tokens do: the softmax runs along the scores of a step.",
+        ),
+        Misconception(
+            "softmax over everything",
+            lambda words, *network: _scored_along(None, words, *network),
+            "All scores of all steps went into one softmax. Each step has a distribution of its "
+            "own, which sums to one.",
+        ),
+        Misconception(
+            "tanh before the sum",
+            lambda words, *network: _other_units(
+                lambda a, back, b: np.tanh(a + b) + back, words, *network
+            ),
+            "tanh was taken of the input's part only, and W_h h added behind it. The "
+            "pre-activation is the whole sum, and tanh comes last.",
+        ),
+        Misconception(
+            "tanh of each part",
+            lambda words, *network: _other_units(
+                lambda a, back, b: np.tanh(a + b) + np.tanh(back), words, *network
+            ),
+            "tanh was taken of the input's part and of the state's part, one by one. The "
+            "pre-activation is the whole sum, and tanh comes last.",
+        ),
+        Misconception(
+            "bias outside tanh",
+            lambda words, *network: _other_units(
+                lambda a, back, b: np.tanh(a + back) + b, words, *network
+            ),
+            "b was added after tanh. It belongs to the pre-activation, inside.",
+        ),
+        Misconception(
+            "small number in the logarithm",
+            _epsilon_added,
+            "A small number was added to the probabilities before the logarithm. It spoils those "
+            "that are smaller still: a probability may be 1e-30, and its logarithm is harmless.",
+        ),
     ),
 )
 
@@ -532,6 +705,13 @@ def _divided_by(tokens):
         total = sum(p.sum() for p in _by_sentence(log2_probs, lengths))
         bits = _corpus(log2_probs, lengths, characters)[1]
         return 2 ** (-total / tokens(log2_probs, lengths, characters)), bits
+
+    return corpus
+
+
+def _nonsense_counted(mean):
+    def corpus(log2_probs, lengths, characters):
+        return 2 ** -mean(log2_probs, lengths), -np.nansum(log2_probs) / characters
 
     return corpus
 
@@ -643,6 +823,43 @@ CORPUS = Exercise(
                 lambda total: (2.0 ** (-total // lengths.sum()), -total // characters)
             )(sum(p.sum() for p in _by_sentence(log2_probs, lengths))),
             "`//` divides and rounds down. Both are means, and may have fractions: `/`.",
+        ),
+        Misconception(
+            "perplexities added",
+            _wrong_corpus(lambda lines: sum(2 ** -p.mean() for p in lines)),
+            "The perplexities of the sentences were added up. Add up the logarithms of all tokens "
+            "instead, and take the power once, at the end.",
+        ),
+        Misconception(
+            "nonsense that is no nan counted",
+            _nonsense_counted(lambda values, lengths: np.nansum(values) / lengths.sum()),
+            "Only nan was left out. What stands behind a sentence's end may look like a number "
+            "and is nonsense all the same: `lengths` says what counts.",
+        ),
+        Misconception(
+            "mean of what is not nan",
+            _nonsense_counted(lambda values, lengths: np.nanmean(values)),
+            "The mean is over all that is not nan. What stands behind a sentence's end may look "
+            "like a number and is nonsense all the same: `lengths` says what counts.",
+        ),
+        Misconception(
+            "tokens per character upside down",
+            lambda log2_probs, lengths, characters: (
+                _corpus(log2_probs, lengths, characters)[0],
+                _corpus(log2_probs, lengths, characters)[1] * (characters / lengths.sum()) ** 2,
+            ),
+            "`ppl` is right. The bits of a token were multiplied by the characters per token. "
+            "Shared among more characters, fewer bits fall to each.",
+        ),
+        Misconception(
+            "ends counted again",
+            lambda log2_probs, lengths, characters: (
+                _corpus(log2_probs, lengths, characters)[0]
+                ** (lengths.sum() / (lengths + 1).sum()),
+                _corpus(log2_probs, lengths, characters)[1],
+            ),
+            "`bits` is right. For `ppl` one token more was counted for each sentence; `lengths` "
+            "counts the end tokens already.",
         ),
     ),
 )
@@ -780,6 +997,52 @@ def _log_p_at(scaled):
     return answer
 
 
+def _heated(q, t):
+    with np.errstate(divide="ignore"):
+        return softmax(np.log(q) / t)[0]
+
+
+def _up_the_ranking(z, u, temperature, top_k, top_p):
+    p = np.array([next_distribution(row, temperature, top_k, top_p) for row in z])
+    order = np.argsort(p, axis=1)
+    places, log_q = _by_inverse(np.take_along_axis(p, order, axis=1), u)
+    return order[np.arange(len(p)), places], log_q
+
+
+def _ranks_drawn(z, u, temperature, top_k, top_p):
+    p = np.array([next_distribution(row, temperature, top_k, top_p) for row in z])
+    return _by_inverse(-np.sort(-p, axis=1), u)
+
+
+def _one_too_early(z, u, temperature, top_k, top_p):
+    p = np.array([next_distribution(row, temperature, top_k, top_p) for row in z])
+    tokens = np.maximum(_by_inverse(p, u)[0] - 1, 0)
+    with np.errstate(divide="ignore"):
+        return tokens, np.log(p[np.arange(len(p)), tokens])
+
+
+def _least(p, top_k):
+    return _normalised(np.where(_ranks(-p) < top_k, p, 0.0))
+
+
+def _longer_nucleus(p, top_p):
+    order = np.argsort(-p, axis=1)
+    kept = np.take_along_axis(p, order, axis=1)
+    before = np.cumsum(kept, axis=1) - kept
+    stays = np.hstack([np.ones((len(p), 1), dtype=bool), (before < top_p)[:, :-1]])
+    out = np.zeros_like(p)
+    np.put_along_axis(out, order, np.where(stays, kept, 0.0), axis=1)
+    return _normalised(out)
+
+
+def _unsorted_nucleus(p, top_p):
+    return _normalised(np.where(np.cumsum(p, axis=1) - p < top_p, p, 0.0))
+
+
+def _zeroed(scores, top_k):
+    return softmax(np.where(_ranks(scores) < top_k, scores, 0.0))[0]
+
+
 DRAW = Exercise(
     name="draw_batch",
     points=4,
@@ -870,6 +1133,56 @@ DRAW = Exercise(
             "top-k ignored",
             _draw_with(lambda z, t, k, p: _normalised(_nucleus(softmax(z / t)[0], p))),
             "top_k has no effect: before the nucleus only the top_k most probable tokens are kept.",
+        ),
+        Misconception(
+            "temperature after the cuts",
+            _draw_with(
+                lambda z, t, k, p: _heated(_normalised(_nucleus(_cut(softmax(z)[0], k), p)), t)
+            ),
+            "The temperature came last, after top-k and the nucleus. It comes first: it decides "
+            "how many tokens the nucleus needs.",
+        ),
+        Misconception(
+            "up the ranking",
+            _up_the_ranking,
+            "The distribution is right, but u went up the ranking, from the least probable token. "
+            "Here the cumulative sum runs over the token numbers, from 0 to V - 1.",
+        ),
+        Misconception(
+            "ranks for tokens",
+            _ranks_drawn,
+            "The drawn places are ranks: 0 is the most probable token, not token 0. Here the "
+            "cumulative sum runs over the token numbers, so put what was kept back where it came "
+            "from.",
+        ),
+        Misconception(
+            "one token too early",
+            _one_too_early,
+            "The token before the right one was taken, the last whose cumulative sum is at most "
+            "u. The first whose sum exceeds u is drawn.",
+        ),
+        Misconception(
+            "least probable kept",
+            _draw_with(lambda z, t, k, p: _normalised(_nucleus(_least(softmax(z / t)[0], k), p))),
+            "top-k kept the k least probable tokens: `np.argsort` puts the smallest first.",
+        ),
+        Misconception(
+            "nucleus one too long",
+            _draw_with(lambda z, t, k, p: _longer_nucleus(_cut(softmax(z / t)[0], k), p)),
+            "The nucleus has one token too many. It ends with the token with which the sum "
+            "reaches top_p.",
+        ),
+        Misconception(
+            "nucleus by token number",
+            _draw_with(lambda z, t, k, p: _unsorted_nucleus(_cut(softmax(z / t)[0], k), p)),
+            "The nucleus was gathered in the order of the token numbers. It consists of the most "
+            "probable tokens: go down the ranking.",
+        ),
+        Misconception(
+            "scores of 0 for top-k",
+            _draw_with(lambda z, t, k, p: _normalised(_nucleus(_zeroed(z / t, k), p))),
+            "The scores outside top-k were set to 0, whose exponential is 1. A token that is left "
+            "out has the probability 0, so the score minus infinity.",
         ),
     ),
 )
@@ -996,6 +1309,33 @@ def _for_the_unseen_only(tokens, V, d):
     return np.where(counts > 0, np.maximum(counts - d, 0) / np.maximum(total, 1), P)
 
 
+def _kneser_ney_of(tokens, V, d, total):
+    """Divided by `total` where it is not the sum of the row."""
+    counts = _pairs(tokens, V)
+    row = counts.sum(axis=1, keepdims=True)
+    return np.where(
+        row > 0,
+        _kneser_ney(tokens, V, d) * row / np.maximum(total, 1)[:, None],
+        _continuation(counts),
+    )
+
+
+def _discounted_late(tokens, V, d):
+    counts = _pairs(tokens, V)
+    row = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    freed = d * (counts > 0).sum(axis=1, keepdims=True) * _continuation(counts) / row
+    late = np.maximum(counts / row - d, 0) + freed
+    return np.where(counts.sum(axis=1, keepdims=True) > 0, late, _continuation(counts))
+
+
+def _not_divided(tokens, V, d):
+    counts = _pairs(tokens, V)
+    row = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    freed = d * (counts > 0).sum(axis=1, keepdims=True) * _continuation(counts)
+    undivided = np.maximum(counts - d, 0) / row + freed
+    return np.where(counts.sum(axis=1, keepdims=True) > 0, undivided, _continuation(counts))
+
+
 KNESER_NEY = Exercise(
     name="kneser_ney",
     points=4,
@@ -1091,6 +1431,32 @@ KNESER_NEY = Exercise(
             "The freed probability goes only to tokens that were not seen after v, as in Katz's "
             "back-off, so a row does not sum to one. Here all tokens get their share of it, those "
             "that were seen, too.",
+        ),
+        Misconception(
+            "tokens counted, not pairs",
+            lambda tokens, V, d: _kneser_ney_of(tokens, V, d, np.bincount(tokens, minlength=V)),
+            "It was divided by how often the token v occurs. c(v) is the sum of its row, the "
+            "number of pairs that begin with v: the last token of the text begins none.",
+        ),
+        Misconception(
+            "spread by frequency of tokens",
+            lambda tokens, V, d: _smoothed(
+                _pairs(tokens, V), d, np.bincount(tokens, minlength=V) / len(tokens)
+            ),
+            "The freed probability was spread by how *often* a token occurs in the text. Kneser "
+            "and Ney count after how many *different* tokens it occurs.",
+        ),
+        Misconception(
+            "d taken from the probability",
+            _discounted_late,
+            "d was taken from c(v, w)/c(v). It is taken from the count, and then both parts are "
+            "divided by c(v).",
+        ),
+        Misconception(
+            "freed mass not divided",
+            _not_divided,
+            "Only the first part was divided by c(v). The freed d n(v) P_cont is divided by it, "
+            "too: put the sum in brackets.",
         ),
     ),
 )
