@@ -69,6 +69,13 @@ def _softmax_over_time(h, z, y):
     return (softmax(z.T)[0].T - np.eye(z.shape[1])[y]).T @ h
 
 
+def _true_rows_assigned(h, z, y):
+    dz, dW_o = _dz(z, y), np.zeros((z.shape[1], h.shape[1]))
+    for t, word in enumerate(y):
+        dW_o[word] = dz[t, word] * h[t]
+    return dW_o
+
+
 OUTPUT = Exercise(
     name="output_gradient",
     points=1,
@@ -143,6 +150,24 @@ OUTPUT = Exercise(
             "The exponentials were divided by the sum over all steps. At *each* step the "
             "probabilities of the V words add up to one.",
         ),
+        Misconception(
+            "slopes of the states",
+            lambda h, z, y: _dz(z, y).T @ (1 - h**2),
+            "In place of the states stand their slopes, 1 - h². Between h and the scores is no "
+            "tanh: the score is W_o h, and its derivative by a weight is h itself.",
+        ),
+        Misconception(
+            "true rows assigned",
+            _true_rows_assigned,
+            "Each step wrote the row of its own word only, over what was there. Every row of W_o "
+            "takes part in the softmax of every step, and what the steps give is added.",
+        ),
+        Misconception(
+            "sigmoid for softmax",
+            lambda h, z, y: (1 / (1 + np.exp(-z)) - np.eye(z.shape[1])[y]).T @ h,
+            "Each score went through a sigmoid by itself. The softmax divides by the sum over all "
+            "words, so that the probabilities of a step sum to one.",
+        ),
     ),
 )
 
@@ -205,6 +230,15 @@ def _only_last(v):
     return alone
 
 
+def _jacobians_added(v, J, U):
+    T, H = v.shape
+    rows = [
+        v[i] + sum((v[t] @ J[i + 1 : t + 1].sum(axis=0) for t in range(i + 1, T)), np.zeros(H))
+        for i in range(T)
+    ]
+    return _at(np.array(rows), U)
+
+
 PATHS = Exercise(
     name="gradient_by_start",
     points=3,
@@ -265,6 +299,12 @@ PATHS = Exercise(
             "Your row i is a running total: it holds all paths that begin at step i or later. "
             "Write down each step's share, not the sum so far.",
         ),
+        Misconception(
+            "Jacobians added",
+            _jacobians_added,
+            "Between a loss and the start of its path the Jacobians were added up. A path runs "
+            "through one after the other: multiply them.",
+        ),
     ),
 )
 
@@ -308,6 +348,20 @@ def _assigned(tokens, dx, dz, h):
 
 def _counts(tokens, V):
     return np.maximum(np.bincount(tokens.ravel(), minlength=V), 1)[:, None]
+
+
+def _score_of_the_word_read(tokens, dx, dz, h):
+    dX = _looked_up(tokens, dx, dz)
+    scores = np.take_along_axis(dz, tokens[..., None], axis=2)
+    np.add.at(dX, tokens, scores * h)
+    return dX
+
+
+def _first_occurrence(tokens, dx, dz, h):
+    dX = _scored(dz, h)
+    words, places = np.unique(tokens, return_index=True)
+    dX[words] += dx.reshape(-1, dx.shape[2])[places]
+    return dX
 
 
 TIED = Exercise(
@@ -390,6 +444,47 @@ TIED = Exercise(
             "In the rows of words that were read only the lookup is there: it was assigned (=), "
             "and what the scores had put there is gone. Both uses of X add up.",
         ),
+        Misconception(
+            "output part for words read",
+            lambda tokens, dx, dz, h: (
+                _looked_up(tokens, dx, dz)
+                + _scored(dz, h) * np.isin(np.arange(dz.shape[2]), tokens)[:, None]
+            ),
+            "Words that are never read have a gradient of 0 here. They were scored all the same, "
+            "at every step: their rows get the output part.",
+        ),
+        Misconception(
+            "score of the word read",
+            _score_of_the_word_read,
+            "Of the scores only that of the word read at the same step was used. At every step "
+            "all rows of X make a score, and each gets its part.",
+        ),
+        Misconception(
+            "sums multiplied",
+            lambda tokens, dx, dz, h: (
+                _looked_up(tokens, dx, dz) + np.outer(dz.sum(axis=(0, 1)), h.sum(axis=(0, 1)))
+            ),
+            "In the output part dz and h were added up by themselves, and the sums multiplied. "
+            "Each place gives a product of its own, and the products are added.",
+        ),
+        Misconception(
+            "input part in every row",
+            lambda tokens, dx, dz, h: dx.sum(axis=(0, 1)) + _scored(dz, h),
+            "What comes back through the lookup was added to all rows of X. At each place it "
+            "belongs to one row, that of the word read there.",
+        ),
+        Misconception(
+            "first occurrence only",
+            _first_occurrence,
+            "A word that is read several times got the dx of its first place only. It is used at "
+            "all of them: add.",
+        ),
+        Misconception(
+            "output part of the last step",
+            lambda tokens, dx, dz, h: _looked_up(tokens, dx, dz) + dz[-1].T @ h[-1],
+            "The lookup is right, but the output part is that of the last step alone: each step's "
+            "has to be added to those before.",
+        ),
     ),
 )
 
@@ -467,6 +562,11 @@ def _base_each(
 
 def _base_wrong(**options):
     return lambda *arguments: _base_each(*arguments, **options).sum(axis=0)
+
+
+def _slope_once_more(x, h_0, W_i, W_h, b, dh_T):
+    last = rnn_forward(x, h_0, W_i, W_h, b)[0][-1]
+    return _base_each(x, h_0, W_i, W_h, b, dh_T * (1 - last**2)).sum(axis=0)
 
 
 BASE = Exercise(
@@ -548,6 +648,19 @@ BASE = Exercise(
             "`dh_T` was added at every step. There is one loss here, at the last state: it starts "
             "the way back, once.",
         ),
+        Misconception(
+            "slope at the start of the step",
+            lambda x, h_0, *rest: _base_each(x, h_0, *rest, shift=0, first_W=True).sum(axis=0),
+            "The row met W_h first, and then the slope of the state *before* the step, so that of "
+            "h_0 is used and that of h_T is not. Backwards, a step begins with its tanh, at the "
+            "state it made.",
+        ),
+        Misconception(
+            "slope once too often",
+            _slope_once_more,
+            "dh_T was multiplied by the slope of h_T before the way back began. There, the last "
+            "step multiplies by it once more: dh_T belongs to the state, behind the tanh.",
+        ),
     ),
 )
 
@@ -613,6 +726,51 @@ def _leaky_last(dh, *rest):
     return _leaky(_only_last(dh), *rest)
 
 
+def _leaky_states(x, h_0, W_i, W_h, b, alpha, leak=None):
+    h, f = [h_0], []
+    for x_t in x:
+        f.append(np.tanh(x_t @ W_i.T + h[-1] @ W_h.T + b))
+        h.append(
+            (1 - alpha if leak is None else leak) * h[-1] + (alpha if leak is None else 1) * f[-1]
+        )
+    return h, f
+
+
+def _leaky_back(dh, h, f, W_h, alpha, used, both=False):
+    """(dW_h, dh_0), with the arrays `used` where the states belong; slopes on both ways or one."""
+    dW_h, delta = np.zeros_like(W_h), np.zeros_like(h[0])
+    for t in reversed(range(len(f))):
+        delta = delta + dh[t]
+        delta = delta * (1 - f[t] ** 2) if both else delta
+        da = alpha * delta * (1 if both else 1 - f[t] ** 2)
+        dW_h += da.T @ used[t]
+        delta = (1 - alpha) * delta + da @ W_h
+    return dW_h, delta
+
+
+def _f_before(h, f):
+    return [h[0], *f[:-1]]
+
+
+def _f_now(h, f):
+    return f
+
+
+def _with_states(used, dh, x, h_0, W_i, W_h, b, alpha):
+    h, f = _leaky_states(x, h_0, W_i, W_h, b, alpha)
+    return _leaky_back(dh, h, f, W_h, alpha, used(h, f))[0]
+
+
+def _no_leak_forward(dh, x, h_0, W_i, W_h, b, alpha):
+    h, f = _leaky_states(x, h_0, W_i, W_h, b, alpha, leak=0.0)
+    return _leaky_back(dh, h, f, W_h, alpha, h)
+
+
+def _slope_on_both(dh, x, h_0, W_i, W_h, b, alpha):
+    h, f = _leaky_states(x, h_0, W_i, W_h, b, alpha)
+    return _leaky_back(dh, h, f, W_h, alpha, h, both=True)
+
+
 LEAKY = Exercise(
     name="leaky_gradient",
     points=4,
@@ -662,6 +820,36 @@ LEAKY = Exercise(
             _leaky_wrong(leak=0.0, inner=1.0),
             "The way back is the chapter's, for units that do not leak. Here tanh(a) counts alpha "
             "times, and h_(t-1) is used a second time, in the leak: both change the recursion.",
+        ),
+        Misconception(
+            "shares exchanged",
+            lambda *arguments: _leaky(*arguments, leak=arguments[-1], inner=1 - arguments[-1]),
+            "alpha and 1 - alpha are exchanged on the way back. The share 1 - alpha of the state "
+            "stays, and alpha is the share of f.",
+        ),
+        Misconception(
+            "f for the state",
+            lambda *arguments: (_with_states(_f_before, *arguments), _leaky(*arguments)[1]),
+            "`dh_0` is right. For dW_h the f of the step before stands where the state is used: "
+            "W_h multiplies h_t, of which f is a share only.",
+        ),
+        Misconception(
+            "f of the same step for the state",
+            lambda *arguments: (_with_states(_f_now, *arguments), _leaky(*arguments)[1]),
+            "`dh_0` is right. For dW_h da was paired with the f of its own step. W_h multiplies "
+            "the state that the step begins with.",
+        ),
+        Misconception(
+            "forward without leak",
+            _no_leak_forward,
+            "The states were computed without the leak, h = f, and the way back has it. Each "
+            "state keeps the share 1 - alpha of the one before.",
+        ),
+        Misconception(
+            "slope on both ways",
+            _slope_on_both,
+            "What comes back was multiplied by the slope of tanh on both ways. The leak does not "
+            "go through tanh: it hands back the share 1 - alpha as it is.",
         ),
     ),
 )
@@ -770,6 +958,19 @@ def _reset(x, v, W_i, W_h, b, k1, k2):
     return dW_h, h[-1]
 
 
+def _short_beginnings_skipped(x, v, W_i, W_h, b, k1, k2):
+    return _truncated(
+        x,
+        v,
+        W_i,
+        W_h,
+        b,
+        k1,
+        k2,
+        blocks=lambda T, k1: [one for one in _blocks(T, k1) if one[1] >= k2],
+    )
+
+
 TRUNCATED = Exercise(
     name="truncated_gradient",
     points=4,
@@ -855,6 +1056,18 @@ TRUNCATED = Exercise(
             ),
             "The row went back k2 steps from the *beginning* of its block. Count them from its "
             "end: the block's own steps are among them.",
+        ),
+        Misconception(
+            "loss at the block's end only",
+            lambda *arguments: _truncated(*arguments, losses=lambda begin, end: (end - 1, end)),
+            "`h_T` is right. Of each block only the last loss was counted: on the way back "
+            "through the block, each step adds the row of its own.",
+        ),
+        Misconception(
+            "short beginnings skipped",
+            _short_beginnings_skipped,
+            "`h_T` is right. Blocks that end before step k2 were left out. They go back to the "
+            "beginning of the text, as far as there is something.",
         ),
     ),
 )
@@ -968,6 +1181,12 @@ ONLINE = Exercise(
             lambda x, v, w, W_i: _online(x, np.concatenate([0 * v[:1], v[:-1]]), w, W_i),
             "Each loss met the sensitivities of the step after it: v[t] asks of the state that "
             "step t makes, with the S and R of the same step.",
+        ),
+        Misconception(
+            "all losses at the last step",
+            lambda x, v, w, W_i: _online(x, np.cumsum(v, axis=0), w, W_i, only_last=True),
+            "All rows v were added up and met the sensitivities of the last step. Each loss is "
+            "multiplied by the sensitivities of its own step.",
         ),
     ),
 )
