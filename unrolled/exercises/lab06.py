@@ -105,6 +105,24 @@ JOINT = Exercise(
             "This is the largest number of all, without its sign: another norm. Equation (18) "
             "means the Euclidean length, which all numbers add to.",
         ),
+        Misconception(
+            "mean of the norms",
+            lambda *arrays: sum(map(np.linalg.norm, arrays)) / len(arrays),
+            "The norms of the four were averaged. One long vector has one norm: add up the "
+            "squares of all its numbers, then take the root.",
+        ),
+        Misconception(
+            "sums squared",
+            lambda *arrays: float(np.sqrt(sum(array.sum() ** 2 for array in arrays))),
+            "The numbers of each array were added up before they were squared, so that some "
+            "cancel. Square each number first.",
+        ),
+        Misconception(
+            "numbers added",
+            lambda *arrays: float(sum(array.sum() for array in arrays)),
+            "All numbers were added up, and those of different signs cancel. What adds up to the "
+            "square of a length is their squares.",
+        ),
     ),
 )
 
@@ -168,6 +186,30 @@ def _clip_after_mean(dW, db, tau):
 def _always_to_tau(dW, db, tau):
     with np.errstate(divide="ignore", invalid="ignore"):  # NaN for an example that is 0
         return _means(dW, db, tau / _each_norm(dW, db))
+
+
+def _clipped_by(norm, short=lambda tau, n: np.minimum(1.0, tau / n)):
+    """A factor for each example from norm(n_W, n_b), the norms of its two arrays."""
+
+    def clipped(dW, db, tau):
+        n = norm(np.sqrt((dW**2).sum(axis=(1, 2))), np.sqrt((db**2).sum(axis=1)))
+        with np.errstate(divide="ignore"):
+            factor = short(tau, n)
+        return (dW * factor[:, None, None]).mean(axis=0), (db * factor[:, None]).mean(axis=0)
+
+    return clipped
+
+
+def _long_ones_dropped(dW, db, tau):
+    kept = np.hypot(np.sqrt((dW**2).sum(axis=(1, 2))), np.sqrt((db**2).sum(axis=1))) <= tau
+    count = max(kept.sum(), 1)
+    return dW[kept].sum(axis=0) / count, db[kept].sum(axis=0) / count
+
+
+def _mean_factor(dW, db, tau):
+    n = np.hypot(np.sqrt((dW**2).sum(axis=(1, 2))), np.sqrt((db**2).sum(axis=1)))
+    factor = (tau / np.maximum(n, tau)).mean()
+    return dW.mean(axis=0) * factor, db.mean(axis=0) * factor
 
 
 CLIP = Exercise(
@@ -261,6 +303,36 @@ CLIP = Exercise(
             "Each row of `dW` was clipped by its own norm, and `db` by another. All numbers of an "
             "example, of both arrays, stand under one root and get one factor.",
         ),
+        Misconception(
+            "norms added",
+            _clipped_by(lambda n_W, n_b: n_W + n_b),
+            "The norm of an example is here the sum of two norms. As one long vector it has the "
+            "root of the sum of their squares: 3 and 4 make 5.",
+        ),
+        Misconception(
+            "largest norm for all",
+            _clipped_by(lambda n_W, n_b: np.full(len(n_W), np.hypot(n_W, n_b).max())),
+            "All examples got the factor that belongs to the largest norm, so one loud voice "
+            "makes the others quiet. Each has a factor of its own.",
+        ),
+        Misconception(
+            "clipped to length 1",
+            _clipped_by(np.hypot, short=lambda tau, n: np.where(n > tau, 1 / n, 1.0)),
+            "Examples that are too long come out with the length 1. They are to keep the length "
+            "tau.",
+        ),
+        Misconception(
+            "long ones dropped",
+            _long_ones_dropped,
+            "Examples longer than tau were left out, and the mean is over the others. A clipped "
+            "example keeps its voice, with the length tau.",
+        ),
+        Misconception(
+            "mean of the factors",
+            _mean_factor,
+            "The mean of the gradients was multiplied by the mean of the factors. Each gradient "
+            "meets its own factor first, then comes the mean.",
+        ),
     ),
 )
 
@@ -310,6 +382,22 @@ def _wrong_step(make):
 
 def _walked_forward(delta, h, W_h):
     return _back(delta, np.concatenate([h[:1], h[:0:-1]]), W_h)
+
+
+def _states_without_x(delta, h, W_h):
+    norms = [np.linalg.norm(delta)]
+    for h_before in h[-2::-1]:
+        delta = W_h.T @ ((1 - np.tanh(W_h @ h_before) ** 2) * delta)
+        norms.append(np.linalg.norm(delta))
+    return np.array(norms)
+
+
+def _length_one(delta, h, W_h):
+    norms = [np.linalg.norm(delta)]
+    for h_t in h[:0:-1]:
+        delta = W_h.T @ ((1 - h_t**2) * delta / np.linalg.norm(delta))
+        norms.append(np.linalg.norm(delta))
+    return np.array(norms)
 
 
 BACK = Exercise(
@@ -404,6 +492,27 @@ BACK = Exercise(
             ),
             "These are norms of the products of Jacobians, all their numbers under one root. Asked "
             "is what becomes of *this* vector, delta.",
+        ),
+        Misconception(
+            "norms of the Jacobians",
+            lambda delta, h, W_h: np.array(
+                [np.linalg.norm(delta)]
+                + [np.linalg.norm((1 - h_t**2)[:, None] * W_h, 2) for h_t in h[:0:-1]]
+            ),
+            "After the first these are the norms of the Jacobians. Asked is what becomes of "
+            "*this* vector, delta, when it is carried through one after the other.",
+        ),
+        Misconception(
+            "states computed without x",
+            _states_without_x,
+            "The slopes are those of tanh(W_h h), as if there were no input. The states that the "
+            "network made, inputs included, are in `h`.",
+        ),
+        Misconception(
+            "length 1 at each step",
+            _length_one,
+            "Each norm says how much the latest step stretched the vector: it was brought to the "
+            "length 1 before. Asked are the norms of the vector itself.",
         ),
     ),
 )
@@ -521,6 +630,11 @@ def _gamma_once(guarded):
         return int(max(np.ceil(k), 0)) if np.isfinite(k) and size < 1 else 10_000
 
     return answer
+
+
+def _upside_down(W_h, gamma, epsilon):
+    q = gamma * np.linalg.norm(W_h, 2)
+    return -1 if q >= 1 else 1 if q == 0 else int(np.ceil(np.log(q) / np.log(epsilon)))
 
 
 LAG = Exercise(
@@ -649,6 +763,20 @@ LAG = Exercise(
             ),
             "The lag comes out negative. Both logarithms are below 0, so their quotient needs no "
             "minus.",
+        ),
+        Misconception(
+            "-1 for W_h = 0",
+            lambda W_h, gamma, epsilon: (
+                -1 if not W_h.any() else _lag_for(_stretch(W_h, gamma), epsilon)
+            ),
+            "For W_h = 0 the answer is -1, as if nothing were guaranteed. There the bound is 0 "
+            "from one step on: nothing guarantees more.",
+        ),
+        Misconception(
+            "quotient upside down",
+            _upside_down,
+            "The quotient of the two logarithms is upside down. The smaller epsilon is, the more "
+            "steps it takes.",
         ),
     ),
 )
@@ -785,6 +913,24 @@ COUNTER = Exercise(
             "The other singular value was taken for 1/s, as if the determinant were 1. The product "
             "of both is the determinant, rho squared.",
         ),
+        Misconception(
+            "rho squared once",
+            _with_corner(lambda rho, s: np.sqrt(s**2 + rho**4 / s**2 - rho**2)),
+            "From the sum of squares only one rho squared was taken. Both numbers on the diagonal "
+            "of W have one.",
+        ),
+        Misconception(
+            "determinant is rho",
+            _with_corner(lambda rho, s: np.sqrt(s**2 + (rho / s) ** 2 - 2 * rho**2)),
+            "The other singular value was taken for rho / s. The product of both is the "
+            "determinant, and that is rho squared.",
+        ),
+        Misconception(
+            "nothing squared",
+            _with_corner(lambda rho, s: s + rho**2 / s - 2 * rho),
+            "The singular values were added and not their squares. It is the sum of their squares "
+            "that is the sum of the squares of all entries.",
+        ),
     ),
 )
 
@@ -912,6 +1058,18 @@ INIT = Exercise(
             ),
             "The whole was multiplied by the gain once for every gate, so the first block has it "
             "several times. Multiply each block once.",
+        ),
+        Misconception(
+            "first block for all",
+            lambda A, gates, gain: np.tile(_gates(A[: A.shape[1]], 1, gain), (gates, 1)),
+            "All gates have the matrix that was made of the first block of A. Each block makes "
+            "one of its own.",
+        ),
+        Misconception(
+            "left singular vectors",
+            _by_block(lambda block: np.linalg.svd(block)[0]),
+            "These are the left singular vectors of the blocks. They are orthogonal, too, but "
+            "asked is the Q of the factorisation A_g = Q_g R_g.",
         ),
     ),
 )

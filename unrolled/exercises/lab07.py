@@ -60,6 +60,17 @@ def _other_cell(**options):
     return lambda z, c_prev: _cell(z, c_prev, **options)
 
 
+def _usual(z, c_prev):
+    i, f, g, o = np.split(z, 4, axis=1)
+    c = sigmoid(f) * c_prev + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+def _tanh_of_product(z, c_prev):
+    _, c = _usual(z, c_prev)
+    return np.tanh(sigmoid(z[:, -c.shape[1] :]) * c), c
+
+
 CELL = Exercise(
     name="cell",
     points=2,
@@ -98,6 +109,20 @@ CELL = Exercise(
             "old cell shown",
             _other_cell(seen="c_prev"),
             "h was computed from the cell before the step. The output gate shows the new cell.",
+        ),
+        Misconception(
+            "blocks interleaved",
+            lambda z, c_prev: _usual(
+                np.concatenate([z[:, k::4] for k in range(4)], axis=1), c_prev
+            ),
+            "Every fourth column was taken for a block. The blocks stand side by side: the first "
+            "H columns are all of i, the next H all of f.",
+        ),
+        Misconception(
+            "tanh of the product",
+            _tanh_of_product,
+            "`c` is right. In h the tanh is taken of the product with the output gate. It is "
+            "taken of c alone, and the gate decides how much of that is shown.",
         ),
     ),
 )
@@ -161,6 +186,23 @@ def _all_see_new(z, c_prev, P):
     return sigmoid(o + look[1]) * np.tanh(c), c
 
 
+def _looking(order=(0, 1, 2), outside=False, seen=lambda c: c):
+    """The step with the mistakes that the options name; order: where i, o and f are taken from."""
+
+    def answer(z, c_prev, P):
+        blocks, rows = np.split(z, 4, axis=1), np.split(P, 3)
+
+        def gate(q, c):
+            look = c @ rows[q].T if len(P) > 3 else c * rows[q]
+            return sigmoid(blocks[q]) + look if outside else sigmoid(blocks[q] + look)
+
+        i, o, f = order
+        c = gate(f, c_prev) * c_prev + gate(i, c_prev) * np.tanh(blocks[3])
+        return gate(o, seen(c)) * np.tanh(c), c
+
+    return answer
+
+
 PEEPHOLE = Exercise(
     name="peephole_cell",
     points=4,
@@ -216,6 +258,24 @@ PEEPHOLE = Exercise(
             ),
             "Of full peepholes only the diagonals were used. A block (H, H) lets every gate see "
             "every cell: a product of a matrix and a vector.",
+        ),
+        Misconception(
+            "i, f, o in z and in P",
+            _looking(order=(0, 2, 1)),
+            "Blocks of z and of P were both taken in the order i, f, o. In this library the "
+            "output gate comes second: i, o, f.",
+        ),
+        Misconception(
+            "peepholes outside the sigmoid",
+            _looking(outside=True),
+            "What a gate sees of the cell was added to the gate, after the sigmoid. It is part of "
+            "the pre-activation, inside.",
+        ),
+        Misconception(
+            "output gate sees tanh of c",
+            _looking(seen=np.tanh),
+            "`c` is right. The output gate saw tanh(c). It looks into the cell itself: the new c, "
+            "as it is.",
         ),
     ),
 )
@@ -274,6 +334,15 @@ def _undecayed_first(v, f, c):
     return df, dw, dw[0]
 
 
+def _slope_on_the_way(v, f, c):
+    dc, df, dw = np.zeros(f.shape[1]), np.zeros_like(f), np.zeros_like(f)
+    for t in reversed(range(len(f))):
+        dc = dc + v[t]
+        df[t], dw[t] = dc * c[t], dc
+        dc = dc * f[t] * (1 - c[t] ** 2)
+    return df, dw, dc
+
+
 MEMORY = Exercise(
     name="memory_backward",
     points=4,
@@ -329,6 +398,12 @@ MEMORY = Exercise(
             "first gate forgotten",
             _undecayed_first,
             "dc_0 lacks the factor f[0]: also the first step multiplies by its gate.",
+        ),
+        Misconception(
+            "slope of tanh on the way",
+            _slope_on_the_way,
+            "From step to step the gradient was multiplied by 1 - c², too. There is no tanh "
+            "between c_t and c_(t+1): what comes back is multiplied by the gate alone.",
         ),
     ),
 )
@@ -572,6 +647,15 @@ MACHINE = Exercise(
             "The numbers were added first, and tanh was taken of the sum. Each number goes through "
             "tanh before it enters the cell.",
         ),
+        Misconception(
+            "gate inside tanh",
+            lambda x, gain, eps: (
+                np.tanh(eps * x[:, :, 0] / (1 + np.exp(-gain * (x[:, :, 1] - 0.5)))).sum(axis=0)
+                / eps
+            ),
+            "The tanh is taken of the number times the gate. The number goes through tanh by "
+            "itself, and what comes out meets the gate.",
+        ),
     ),
 )
 
@@ -669,6 +753,30 @@ BIAS = Exercise(
             lambda steps, keep: _logit(keep**steps),
             "The share was taken to the power of the steps. It is the *gate* that is multiplied "
             "with itself `steps` times: take the root.",
+        ),
+        Misconception(
+            "logit of keep divided",
+            lambda steps, keep: np.log(keep / (1 - keep)) / steps,
+            "The inverse of the sigmoid was taken of `keep`, and then divided by the steps. It is "
+            "the gate that is multiplied with itself k times: take the root of `keep` first.",
+        ),
+        Misconception(
+            "logit of keep multiplied",
+            lambda steps, keep: np.log(keep / (1 - keep)) * steps,
+            "The inverse of the sigmoid was taken of `keep`, and then multiplied by the steps. It "
+            "is the gate that is multiplied with itself k times: take the root of `keep` first.",
+        ),
+        Misconception(
+            "quotient of logarithms",
+            lambda steps, keep: np.log(keep) / steps / np.log1p(-(keep ** (1 / steps))),
+            "This is log f divided by log(1 - f). The inverse of the sigmoid is the logarithm of "
+            "a quotient, f / (1 - f), not the quotient of two logarithms.",
+        ),
+        Misconception(
+            "tanh inverted",
+            lambda steps, keep: np.arctanh(keep ** (1 / steps)),
+            "The gate is right, but here it is tanh that was inverted. Which number does the "
+            "*sigmoid* map to f?",
         ),
     ),
 )
