@@ -62,6 +62,19 @@ def _step(candidate=None, update=None, order=(0, 1, 2)):
     return answer
 
 
+def _step_with(candidate, update=lambda z, n, h, r: (1 - z) * n + z * h):
+    """The step with n = candidate(W_in x, b_x, r, W_hn h', b_n) and h = update(z, n, h', r)."""
+
+    def answer(x, h_prev, W_i, W_h, b, b_n):
+        a_r, a_z, a_n = np.split(x @ W_i.T, 3, axis=1)
+        s_r, s_z, s_n = np.split(h_prev @ W_h.T, 3, axis=1)
+        b_r, b_z, b_x = np.split(b, 3)
+        r, z = sigmoid(a_r + s_r + b_r), sigmoid(a_z + s_z + b_z)
+        return update(z, candidate(a_n, b_x, r, s_n, b_n), h_prev, r)
+
+    return answer
+
+
 STEP = Exercise(
     name="step_after",
     points=2,
@@ -106,6 +119,33 @@ STEP = Exercise(
             "tanh forgotten",
             _step(lambda a, r, W, h, b_n: a + r * (h @ W.T + b_n)),
             "The candidate is not squashed: n is a tanh. Without it the state has no bound.",
+        ),
+        Misconception(
+            "b_x under the reset",
+            _step_with(lambda a, b_x, r, W_h, b_n: np.tanh(a + r * (W_h + b_n + b_x))),
+            "r multiplies b_x as well. Only what comes from the state stands under the reset: "
+            "W_hn h' + b_n.",
+        ),
+        Misconception(
+            "reset part outside tanh",
+            _step_with(lambda a, b_x, r, W_h, b_n: np.tanh(a + b_x) + r * (W_h + b_n)),
+            "What r lets through of the state was added after the tanh. It is part of the "
+            "pre-activation of n, inside.",
+        ),
+        Misconception(
+            "a tanh of its own",
+            _step_with(lambda a, b_x, r, W_h, b_n: np.tanh(a + b_x + r * np.tanh(W_h + b_n))),
+            "What comes from the state went through a tanh of its own before it met r. There is "
+            "one tanh, around the whole sum.",
+        ),
+        Misconception(
+            "reset state kept",
+            _step_with(
+                lambda a, b_x, r, W_h, b_n: np.tanh(a + b_x + r * (W_h + b_n)),
+                lambda z, n, h, r: (1 - z) * n + z * r * h,
+            ),
+            "z merges n with r ⊙ h'. The reset counts for the candidate only: what is kept is h' "
+            "itself.",
         ),
     ),
 )
@@ -170,6 +210,20 @@ def _minimal(candidate=None, update=None, order=(0, 1), carried=True):
     return answer
 
 
+def _f_on_all(x, h_0, W_i, W_h, b):
+    h, (W_f, W_n), (V_f, V_n), (b_f, b_n) = (
+        [h_0],
+        np.split(W_i, 2),
+        np.split(W_h, 2),
+        np.split(b, 2),
+    )
+    for x_t in x:
+        f = sigmoid(x_t @ W_f.T + h[-1] @ V_f.T + b_f)
+        n = np.tanh(f * (x_t @ W_n.T + h[-1] @ V_n.T) + b_n)
+        h.append((1 - f) * h[-1] + f * n)
+    return np.array(h)
+
+
 MINIMAL = Exercise(
     name="minimal_gated",
     points=3,
@@ -212,6 +266,12 @@ MINIMAL = Exercise(
             "blocks as n, f",
             _minimal(order=(1, 0)),
             "The first block was taken for the candidate. The order is f, n.",
+        ),
+        Misconception(
+            "f on the input, too",
+            _f_on_all,
+            "f multiplies the whole sum in the candidate, the input as well. It multiplies "
+            "h_(t-1) alone, before the product with W_hn.",
         ),
     ),
 )
@@ -279,6 +339,19 @@ def _back(update=1.0, read=1.0, copy=1.0, slope=True, gated=True, read_by="fh", 
     return answer
 
 
+def _f_after_the_product(dh, x, h_prev, W_i, W_h, b):
+    (W_f, W_n), (V_f, V_n), (b_f, b_n) = np.split(W_i, 2), np.split(W_h, 2), np.split(b, 2)
+    f = sigmoid(x @ W_f.T + h_prev @ V_f.T + b_f)
+    s = h_prev @ V_n.T
+    n = np.tanh(x @ W_n.T + f * s + b_n)
+    da_n = dh * f * (1 - n**2)
+    da_f = (dh * (n - h_prev) + da_n * s) * f * (1 - f)
+    da = np.hstack([da_f, da_n])
+    dW_h = np.vstack([da_f.T @ h_prev, (da_n * f).T @ h_prev])
+    dh_prev = dh * (1 - f) + (da_n * f) @ V_n + da_f @ V_f
+    return dh_prev, da.T @ x, dW_h, da.sum(axis=0)
+
+
 BACK = Exercise(
     name="minimal_backward",
     points=5,
@@ -344,6 +417,13 @@ BACK = Exercise(
             "The recurrent blocks are transposed as on the way forward. For rows, forward is "
             "`h @ W.T`, backward `da @ W`.",
         ),
+        Misconception(
+            "f after the product",
+            _f_after_the_product,
+            "This is the way back of a unit in which f multiplies the product W_hn h. Here f "
+            "multiplies h first, and W_hn comes after: with more than one unit these are "
+            "different.",
+        ),
     ),
 )
 
@@ -380,6 +460,15 @@ def _count_by_torch(D, H, layers, directions):
 
     net = torch.nn.GRU(D, H, layers, bidirectional=directions == 2, device="meta")
     return sum(p.numel() for p in net.parameters())
+
+
+def _one_recurrent_block(D, H, layers, directions):
+    return _count()(D, H, layers, directions) - 2 * H * H * layers * directions
+
+
+def _both_directions_recurrent(D, H, layers, directions):
+    more = 3 * H * H * (directions - 1) * layers * directions
+    return _count()(D, H, layers, directions) + more
 
 
 COUNT = Exercise(
@@ -463,6 +552,23 @@ COUNT = Exercise(
             ),
             "H numbers too many in each layer and direction: an initial state is no parameter of "
             "torch's module, it is handed in, or zeros.",
+        ),
+        Misconception(
+            "two biases for all blocks",
+            _count(biases=lambda H: 2 * H),
+            "Each layer has two vectors of H biases here. It is two for *each* of the three "
+            "blocks.",
+        ),
+        Misconception(
+            "one recurrent block",
+            _one_recurrent_block,
+            "W_h was counted once. As W_i does, it has a block of H rows for each of r, z and n.",
+        ),
+        Misconception(
+            "W_h reads both directions",
+            _both_directions_recurrent,
+            "W_h has `directions * H` columns here. Each direction reads its own past only; it is "
+            "W_i of the upper layers that reads the states of both.",
         ),
     ),
 )
