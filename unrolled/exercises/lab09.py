@@ -208,6 +208,19 @@ def _step_by_torch(x_t, h, W_i, W_h, b):
     return last.numpy()
 
 
+def _stacked_units(units):
+    """The step of a stack whose layers are units(from below, from the past, bias)."""
+
+    def answer(x_t, h, W_i, W_h, b):
+        states, below = [], x_t
+        for k in range(len(h)):
+            below = units(below @ W_i[k].T, h[k] @ W_h[k].T, b[k])
+            states.append(below)
+        return np.stack(states)
+
+    return answer
+
+
 STEP = Exercise(
     name="stack_step",
     points=3,
@@ -270,6 +283,31 @@ STEP = Exercise(
             lambda x_t, h, W_i, W_h, b: _step(x_t, h[::-1], W_i[::-1], W_h[::-1], b[::-1])[::-1],
             "The layers were computed from the top down. x_t enters at layer 0, and each layer "
             "hands its new state to the one above.",
+        ),
+        Misconception(
+            "tanh before the sum",
+            _stacked_units(lambda below, past, b: np.tanh(below + b) + past),
+            "tanh was taken of what comes from below, and W_h h added behind it. The "
+            "pre-activation is the whole sum, and tanh comes last.",
+        ),
+        Misconception(
+            "tanh of each part",
+            _stacked_units(lambda below, past, b: np.tanh(below + b) + np.tanh(past)),
+            "tanh was taken of what comes from below and of what comes from the past, one by one. "
+            "The pre-activation is the whole sum, and tanh comes last.",
+        ),
+        Misconception(
+            "bias outside tanh",
+            _stacked_units(lambda below, past, b: np.tanh(below + past) + b),
+            "b was added after tanh. It belongs to the pre-activation, inside.",
+        ),
+        Misconception(
+            "first layer only",
+            lambda x_t, h, W_i, W_h, b: np.concatenate(
+                [np.tanh(x_t @ W_i[0].T + h[0] @ W_h[0].T + b[0])[None], h[1:]]
+            ),
+            "Only the lowest layer has made its step; those above hold what they held. At each "
+            "step all layers move, from the lowest up.",
         ),
     ),
 )
@@ -428,6 +466,47 @@ BUDGET_EXERCISE = Exercise(
             "of the layer below.",
             section=STACK,
         ),
+        Misconception(
+            "-1 where none fits",
+            lambda *arguments: _largest(_size)(*arguments) or -1,
+            "Where not even one unit fits the answer is -1. Asked is 0 there.",
+        ),
+        Misconception(
+            "at least one unit",
+            lambda *arguments: max(_largest(_size)(*arguments), 1),
+            "The answer is never below 1, though in some cases not even one unit fits. Asked is 0 "
+            "there.",
+        ),
+        Misconception(
+            "units of all layers",
+            lambda budget, gates, V, D, layers: (
+                layers * _largest(_size)(budget, gates, V, D, layers)
+            ),
+            "These are the units of all layers together. Asked is how many *one* layer has.",
+        ),
+        Misconception(
+            "scores read all layers",
+            _smaller_by(lambda H, gates, V, layers: -V * H * (layers - 1)),
+            "W_o was counted once for each layer. The scores read the states of the top layer "
+            "only.",
+        ),
+        Misconception(
+            "a bias of the scores for each unit",
+            _smaller_by(lambda H, gates, V, layers: V - H),
+            "b_o was counted with H numbers. It has one for each score, V.",
+        ),
+        Misconception(
+            "one recurrent block",
+            _smaller_by(lambda H, gates, V, layers: (gates - 1) * layers * H * H),
+            "W_h was counted with one block of H rows. As W_i does, it has one for each of the G "
+            "blocks.",
+        ),
+        Misconception(
+            "parameters of the largest",
+            lambda *arguments: _size(_largest(_size)(*arguments), *arguments[1:]),
+            "This is the number of parameters of the largest model that fits. Asked is its H, the "
+            "units of a layer.",
+        ),
     ),
 )
 
@@ -482,6 +561,11 @@ def _exchanged(y, lengths):
     s = _ends(_end, _begin)(y, lengths)
     H = s.shape[1] // 2
     return np.concatenate([s[:, H:], s[:, :H]], axis=1)
+
+
+def _ends_at(y, forward, backward):
+    H, n = y.shape[2] // 2, np.arange(y.shape[1])
+    return np.concatenate([y[forward, n, :H], y[backward, n, H:]], axis=1)
 
 
 ENDS = Exercise(
@@ -546,6 +630,35 @@ ENDS = Exercise(
             "These are means over the steps. Asked are two states: that of each direction after it "
             "has read everything.",
         ),
+        Misconception(
+            "even and odd columns",
+            lambda y, lengths: np.concatenate(
+                [y[lengths - 1, np.arange(len(lengths)), ::2], y[0, :, 1::2]], axis=1
+            ),
+            "Every second column was taken for a half. The forward states stand together in the "
+            "first H columns, the backward ones in the last H.",
+        ),
+        Misconception(
+            "longest length for all",
+            lambda y, lengths: _ends_at(y, np.full_like(lengths, lengths.max()) - 1, 0 * lengths),
+            "The forward half was read at the end of the longest sequence, for all. The others "
+            "have ended before, and there is 0: each has a length of its own.",
+        ),
+        Misconception(
+            "backward half counted from the end",
+            lambda y, lengths: _ends_at(y, lengths - 1, len(y) - lengths),
+            "The forward half is right. The backward half was read at step T - lengths, as if it "
+            "began at the end of the batch; it goes from the end of its sequence to the first "
+            "step.",
+        ),
+        Misconception(
+            "halves added",
+            lambda y, lengths: np.tile(
+                sum(np.split(_ends_at(y, lengths - 1, 0 * lengths), 2, axis=1)), 2
+            ),
+            "The final states of both directions were added up. They stand side by side in the "
+            "summary, forward first.",
+        ),
     ),
 )
 
@@ -594,6 +707,34 @@ def _send_by_torch(ds, lengths, T):
     rows = [torch.cat([y[n - 1, i, :H], y[0, i, H:]]) for i, n in enumerate(lengths.tolist())]
     torch.stack(rows).backward(torch.from_numpy(ds))
     return y.grad.numpy()
+
+
+def _sent(forward=lambda lengths, T: lengths - 1, backward=lambda lengths, T: 0 * lengths):
+    """The halves of ds sent to these steps, or to none."""
+
+    def answer(ds, lengths, T):
+        H, n, dy = ds.shape[1] // 2, np.arange(len(lengths)), np.zeros((T, *ds.shape))
+        if forward:
+            dy[forward(lengths, T), n, :H] = ds[:, :H]
+        if backward:
+            dy[backward(lengths, T), n, H:] = ds[:, H:]
+        return dy
+
+    return answer
+
+
+def _second_overwrites(ds, lengths, T):
+    H, n, dy = ds.shape[1] // 2, np.arange(len(lengths)), np.zeros((T, *ds.shape))
+    first = np.arange(2 * H) < H
+    dy[lengths - 1, n] = ds * first
+    dy[0, n] = np.where(lengths[:, None] == 1, ds * ~first, dy[0] + ds * ~first)
+    return dy
+
+
+def _half_everywhere(ds, lengths, T):
+    dy, H = _sent()(ds, lengths, T), ds.shape[1] // 2
+    dy[..., H:] = np.where((np.arange(T)[:, None] < lengths)[..., None], ds[:, H:], 0.0)
+    return dy
 
 
 ENDS_BACKWARD = Exercise(
@@ -661,6 +802,45 @@ ENDS_BACKWARD = Exercise(
             "Both halves were sent to both places. From each end one half was read: the forward "
             "half at lengths - 1, the backward half at position 0.",
         ),
+        Misconception(
+            "backward half to the end of the batch",
+            _sent(lambda lengths, T: lengths - 1, lambda lengths, T: T - 1 + 0 * lengths),
+            "The forward half is right. The backward half went to the last step of the batch; "
+            "`both_ends` has read it at the first.",
+        ),
+        Misconception(
+            "spread evenly",
+            lambda ds, lengths, T: np.where(
+                (np.arange(T)[:, None] < lengths)[..., None], ds / lengths[:, None], 0.0
+            ),
+            "The gradient was spread evenly over a sequence's steps, as for a mean. `both_ends` "
+            "reads each half at one step, and all of it goes there.",
+        ),
+        Misconception(
+            "backward half forgotten",
+            _sent(backward=None),
+            "The forward half is right, and the backward half gets nothing. Its gradient goes to "
+            "the step where `both_ends` has read it.",
+        ),
+        Misconception(
+            "forward half forgotten",
+            _sent(forward=None),
+            "The backward half is right, and the forward half gets nothing. Its gradient goes to "
+            "the step where `both_ends` has read it.",
+        ),
+        Misconception(
+            "second end overwrites the first",
+            _second_overwrites,
+            "Where a sequence has one step only, the gradient of one half is gone: both ends are "
+            "the same step there, and the second writing put zeros over the first. Write only the "
+            "half's own columns, or add.",
+        ),
+        Misconception(
+            "backward half at every step",
+            lambda ds, lengths, T: _half_everywhere(ds, lengths, T),
+            "The forward half is right. The backward half was sent to every step of a sequence; "
+            "`both_ends` has read it at the first one only.",
+        ),
     ),
 )
 
@@ -721,6 +901,11 @@ def _mask_on_units(y, lengths):
 
 def _last_steps(y, lengths):
     return y[lengths - 1, np.arange(len(lengths))]
+
+
+def _without_zeros(y, lengths):
+    most = np.array([y[:n, i].max(axis=0) for i, n in enumerate(lengths)])
+    return y.sum(axis=0) / np.maximum((y != 0).sum(axis=0), 1), most
 
 
 POOL = Exercise(
@@ -819,6 +1004,21 @@ POOL = Exercise(
             "What is 0 was taken for padding. A state may be 0, too: where a sequence ends, "
             "`lengths` says, and nothing else.",
         ),
+        Misconception(
+            "place of the maximum",
+            lambda y, lengths: (
+                y.sum(axis=0) / lengths[:, None],
+                np.array([y[:n, i].argmax(axis=0) for i, n in enumerate(lengths)], dtype=float),
+            ),
+            "`mean` is right. `most` says at which step the maximum is (`argmax`); asked is the "
+            "maximum itself.",
+        ),
+        Misconception(
+            "steps of zeros not counted",
+            _without_zeros,
+            "`most` is right. The mean was divided by how many numbers are not 0. A state may be "
+            "0 within its sequence, too: `lengths` says how many there are.",
+        ),
     ),
 )
 
@@ -876,6 +1076,12 @@ def _one_after_the_other(x, lengths):
 def _with_padding(x, lengths):
     flat = x[: max(lengths), np.argsort(-lengths)].reshape(-1, x.shape[2])
     return flat, np.full(max(lengths), len(lengths))
+
+
+def _lengths_unsorted(x, lengths):
+    turned = x[:, np.argsort(-lengths)]
+    rows = np.concatenate([turned[t, lengths > t] for t in range(max(lengths))])
+    return rows, _sizes(lengths)
 
 
 PACK = Exercise(
@@ -946,6 +1152,18 @@ PACK = Exercise(
             ),
             "The rows are right. The sizes go on to T, with zeros; they end with the longest "
             "sequence.",
+        ),
+        Misconception(
+            "lengths left unsorted",
+            _lengths_unsorted,
+            "`sizes` is right. The sequences were sorted and the lengths were not, so a sequence "
+            "was cut, or kept, by the length of another. Put both into the same order.",
+        ),
+        Misconception(
+            "where the steps begin",
+            lambda x, lengths: (_pack(x, lengths)[0], np.cumsum(_sizes(lengths)) - _sizes(lengths)),
+            "`rows` is right. `sizes` says at which row each step begins; asked is how many "
+            "sequences are alive in it.",
         ),
     ),
 )
