@@ -190,6 +190,24 @@ def _jumps(layers):
     return np.concatenate([[1], np.cumprod(layers[:, 1])])
 
 
+def _strides_added(layers):
+    field, apart = 1, 1
+    for n, stride, _, dilation in layers.tolist():
+        field, apart = field + dilation * (n - 1) * apart, apart + stride
+    return field
+
+
+def _dilations_multiplied(layers):
+    field, apart = 1, 1
+    for n, stride, _, dilation in layers.tolist():
+        field, apart = field + dilation * (n - 1) * apart, apart * stride * dilation
+    return field
+
+
+def _one_at_each_layer(layers):
+    return _field(layers) + len(layers) - 1
+
+
 GEOMETRY = Exercise(
     name="stack_geometry",
     points=3,
@@ -283,6 +301,54 @@ GEOMETRY = Exercise(
             _wrong_field(_less_padding),
             "`length` is right. The padding was taken off the field. It moves the windows, and "
             "makes none of them smaller: the field may hang over the edge.",
+        ),
+        Misconception(
+            "strides added",
+            _wrong_field(_strides_added),
+            "`length` is right. In the field the strides of the layers below were added up. Two "
+            "layers that each halve the signal leave every fourth sample: strides multiply.",
+        ),
+        Misconception(
+            "dilation taken for a stride",
+            _wrong_field(_dilations_multiplied),
+            "`length` is right. In the field the dilation of a layer spreads the layers above it, "
+            "too. A dilation spreads the weights of its own layer only; the numbers that come out "
+            "lie as far apart as the stride says.",
+        ),
+        Misconception(
+            "field cut at the signal",
+            lambda L, layers: (_chained(L, layers), min(_field(layers), L)),
+            "`length` is right. The field was cut at the length of the signal. It may hang over "
+            "the edge into the padding, and is counted in full.",
+        ),
+        Misconception(
+            "widest layer only",
+            _wrong_field(lambda layers: int((layers[:, 3] * (layers[:, 0] - 1)).max()) + 1),
+            "`length` is right. The field is that of the widest layer alone. Each layer below "
+            "sees more for every number that the one above needs.",
+        ),
+        Misconception(
+            "field one short",
+            _wrong_field(lambda layers: _field(layers) - 1),
+            "`length` is right, and the field is one too small: this is how far the last sample "
+            "is from the first. Both are counted in.",
+        ),
+        Misconception(
+            "one added at each layer",
+            _wrong_field(_one_at_each_layer),
+            "`length` is right. In the field each layer adds a sample of its own. All layers "
+            "share the one they start from: there it is counted once.",
+        ),
+        Misconception(
+            "window not taken off whole",
+            _wrong_length(lambda L, n, s, p, d: (L + 2 * p - d * (n - 1)) // s + 1),
+            "`field` is right. In `length` the last 1 under the fraction is missing: the first "
+            "window fits on d(n - 1) + 1 samples.",
+        ),
+        Misconception(
+            "padding left out of the length",
+            _wrong_length(lambda L, n, s, p, d: (L - d * (n - 1) - 1) // s + 1),
+            "`field` is right. In `length` the padding is missing: there is some at either side.",
         ),
     ),
 )
@@ -474,6 +540,11 @@ def _inverted(y, w, stride, L):
     return (np.linalg.pinv(matrix) @ y.ravel()).reshape(-1, L)
 
 
+def _repeated(y, w, stride, L):
+    y = np.repeat(y, stride, axis=1)[:, : L - w.shape[2] + 1]
+    return _spread(y, w, 1, L)
+
+
 TRANSPOSED = Exercise(
     name="transposed_conv",
     points=4,
@@ -528,6 +599,12 @@ TRANSPOSED = Exercise(
             lambda y, w, stride, L: _spread(y[-1:], w[-1:], stride, L),
             "Only the last filter's share is there. Every filter k reads the same signal, so every "
             "y_k sends something back: sum over k.",
+        ),
+        Misconception(
+            "responses repeated",
+            _repeated,
+            "Each response was repeated `stride` times, and the filter laid on at every sample. "
+            "What lies between the windows of a stride is 0, not the response before.",
         ),
     ),
 )
@@ -657,6 +734,18 @@ SEPARABLE = Exercise(
             "The output is right, but the two counts are swapped: the separable layer's comes "
             "first, then the full convolution's.",
         ),
+        Misconception(
+            "mixing weights left out",
+            _wrong_counts(lambda C, n, K, positions: (C * n, K * C * n)),
+            "`out` and `full` are right. Counted are the filters of the first step only; "
+            "`w_point`, which mixes the channels, holds weights as well.",
+        ),
+        Misconception(
+            "channels left out of the full count",
+            _wrong_counts(lambda C, n, K, positions: (C * n + K * C, K * n)),
+            "`out` and `separable` are right. In `full` the channels are missing: each filter of "
+            "an ordinary convolution has a window of weights for every channel it reads.",
+        ),
     ),
 )
 
@@ -757,6 +846,13 @@ GRADIENT = Exercise(
             lambda x, dc, n, stride: _each_gradient(x, dc, n, stride).sum(axis=(0, 1))[::-1],
             "The numbers are right and in reverse order: the filter was flipped on the way. "
             "`dm_j` collects `dc_l` times the sample that met `m_j`: sample `stride * l + j`.",
+        ),
+        Misconception(
+            "sums multiplied",
+            lambda x, dc, n, stride: _windows(x, n, stride).sum(axis=(0, 1, 2)) * dc.sum(),
+            "The samples that a weight meets and the gradients were added up by themselves, and "
+            "the sums multiplied. Each response gives a product of its own, and the products are "
+            "added.",
         ),
     ),
 )

@@ -92,6 +92,18 @@ MINIMUM = Exercise(
             ),
             "The minimum was taken over the channels, too. Each channel is pooled by itself.",
         ),
+        Misconception(
+            "place of the minimum",
+            lambda x, n, stride: _windows(x, n, stride).argmin(axis=-1).astype(float),
+            "These are the places of the smallest numbers in their windows (`argmin`). Asked are "
+            "the numbers.",
+        ),
+        Misconception(
+            "end of the window left out",
+            lambda x, n, stride: _windows(x, n, stride)[..., : max(n - 1, 1)].min(axis=-1),
+            "The last sample of each window was not looked at. A window holds n samples, from s l "
+            "to s l + n - 1; in a slice the end is not included.",
+        ),
     ),
 )
 
@@ -164,6 +176,16 @@ def _by_edges(dout, n, stride, padding, L, counted):
     for l in range(dout.shape[2]):
         start, stop = stride * l - padding, stride * l - padding + n
         dx[:, :, max(start, 0) : min(stop, L)] += dout[:, :, l, None] / counted(start, stop)
+    return dx
+
+
+def _round_to_the_end(dout, n, stride, padding, L):
+    dx = np.zeros((*dout.shape[:2], L))
+    for l in range(dout.shape[2]):
+        start = stride * l - padding
+        stop = min(start + n, L)
+        for t in range(start, stop):
+            dx[:, :, t % L] += dout[:, :, l] / (stop - max(start, 0))
     return dx
 
 
@@ -249,6 +271,12 @@ AVERAGE = Exercise(
             "Each sample was divided by the number of windows that cover it. What divides is the "
             "number of samples in each *window*, before the windows are added up.",
         ),
+        Misconception(
+            "padding comes round to the end",
+            _round_to_the_end,
+            "What falls into the padding on the left was added at the end of the signal: `dx[:, "
+            ":, -1]` is the last sample. It belongs nowhere.",
+        ),
     ),
 )
 
@@ -328,6 +356,11 @@ def _fair_by_chapter(dout, x, n, stride):
     return dx
 
 
+def _winners_of_all(window):
+    won = window == window.max(axis=(1, 2), keepdims=True)
+    return won / np.maximum(won.sum(axis=-1, keepdims=True), 1)
+
+
 TIES = Exercise(
     name="fair_max_backward",
     points=3,
@@ -395,6 +428,33 @@ TIES = Exercise(
             lambda dout, x, n, stride: _paid(dout, x, n, stride, lambda w: _softmax(w, axis=2)),
             "Every sample of a window was paid, by a softmax of the window. Only the largest are: "
             "a maximum does not move when a smaller sample does.",
+        ),
+        Misconception(
+            "largest of all channels",
+            lambda dout, x, n, stride: _paid(dout, x, n, stride, _winners_of_all),
+            "A sample wins here only if it is the largest of all channels of its window. Each "
+            "channel is pooled by itself.",
+        ),
+        Misconception(
+            "ties get nothing",
+            lambda dout, x, n, stride: _paid(
+                dout,
+                x,
+                n,
+                stride,
+                lambda w: _winners(w) * (_winners(w).sum(axis=-1, keepdims=True) == 1),
+            ),
+            "Where several samples tie, none of them gets anything. They share what the window "
+            "hands back.",
+        ),
+        Misconception(
+            "divided by the windows won",
+            lambda dout, x, n, stride: (
+                _paid(dout, x, n, stride, _winners)
+                / np.maximum(_paid(np.ones_like(dout), x, n, stride, _winners), 1)
+            ),
+            "Each sample's sum was divided by the number of windows in which it wins. Divide "
+            "within each window, by the number of its winners, and add what the windows give.",
         ),
     ),
 )
@@ -501,6 +561,22 @@ KMAX = Exercise(
             "All channels of a signal give up the same moments, those at which their sum is "
             "largest. Each channel has a k-max of its own.",
         ),
+        Misconception(
+            "ranks for positions",
+            lambda x, k: np.take_along_axis(
+                x, np.sort((-x).argsort(axis=2).argsort(axis=2)[:, :, :k], axis=2), axis=2
+            ),
+            "These are the numbers that stand at the *ranks* of the first k. The positions of the "
+            "largest are what `argsort` gives when it is taken once.",
+        ),
+        Misconception(
+            "largest of k parts",
+            lambda x, k: np.stack(
+                [part.max(axis=2) for part in np.array_split(x, k, axis=2)], axis=2
+            ),
+            "The signal was cut into k parts, and each gave its largest. The k largest may all "
+            "stand in one part.",
+        ),
     ),
 )
 
@@ -529,6 +605,7 @@ def _masked_cases(rng):
                 -1, 6, row[:, max(length - n + 1, 0) :].shape
             )
         cases.append({"c": c, "lengths": np.array(lengths), "n": n})
+    cases[3]["c"][0, 0, 1] = 0.0  # a largest response of 0, which is not the same as none
     return cases
 
 
@@ -586,6 +663,17 @@ def _all_symbols(c, lengths, n):
 def _place_in_all(c, lengths, n):
     value, position = _masked(c, lengths, n)
     return value, np.where(position < 0, -1, c.argmax(axis=2))
+
+
+def _negative_end(c, lengths, n):
+    ends = lengths - n + 1
+    ends = np.where(ends < 0, np.maximum(c.shape[2] + ends, 0), ends)
+    return _masked(c, lengths, n, np.arange(c.shape[2]) < ends[:, None])
+
+
+def _zero_for_nothing(c, lengths, n):
+    value, position = _masked(c, lengths, n)
+    return value, np.where(value == 0, -1, position)
 
 
 MASKED = Exercise(
@@ -663,6 +751,32 @@ MASKED = Exercise(
             "The values are right. The positions are those of the window's last symbol; asked is "
             "the number of the response.",
         ),
+        Misconception(
+            "at least one window",
+            lambda c, lengths, n: _masked(
+                c, lengths, n, np.arange(c.shape[2]) < np.maximum(lengths - n + 1, 1)[:, None]
+            ),
+            "A text with fewer than n symbols got its first response. That window holds padding: "
+            "such a text has no allowed response, so its value is 0 and its position -1.",
+        ),
+        Misconception(
+            "negative end of a slice",
+            _negative_end,
+            "For texts much shorter than n the number of allowed responses comes out below 0, and "
+            "a slice with a negative end counts from the other end. It is never less than 0.",
+        ),
+        Misconception(
+            "shortest text for all",
+            lambda c, lengths, n: _masked(c, np.full_like(lengths, lengths.min()), n),
+            "All texts were treated as if they were as short as the shortest. Each has a length "
+            "of its own.",
+        ),
+        Misconception(
+            "0 taken for nothing",
+            _zero_for_nothing,
+            "Where the largest response is exactly 0 the position is -1, as if there were none. 0 "
+            "is a response like any other; ask `lengths`.",
+        ),
     ),
 )
 
@@ -730,6 +844,11 @@ def _mixed(x, w):
     """An ordinary convolution: every filter reads the sum of all dimensions."""
     each = np.einsum("bdlj,kj->bkl", _windows(x, w.shape[1], 1), w)
     return np.tanh(each)
+
+
+def _interleaved(x, w_a, w_b, W_o):
+    D = len(w_a)
+    return _network(x, w_a, w_b, W_o[:, np.arange(2 * D).reshape(D, 2).T.ravel()])
 
 
 NETWORK = Exercise(
@@ -841,6 +960,20 @@ NETWORK = Exercise(
             ),
             "The probabilities of all texts together sum to one. Each text has a softmax of its "
             "own.",
+        ),
+        Misconception(
+            "sigmoid for softmax",
+            lambda *arguments: _network(
+                *arguments, last=lambda a, axis: 1 / (1 + np.exp(-np.clip(a, -700, 700)))
+            ),
+            "Each score went through a sigmoid by itself. The probabilities of a text have to sum "
+            "to one over the classes.",
+        ),
+        Misconception(
+            "dimensions interleaved",
+            _interleaved,
+            "The two maxima of a dimension stand side by side here. W_o expects all of w_a's "
+            "dimensions first, then all of w_b's.",
         ),
     ),
 )
