@@ -57,6 +57,11 @@ def sliced(c, lengths, n):
     return u, position
 
 
+def nothing_at_0(c, lengths, n):
+    value, position = largest(c, lengths, n)
+    return value, np.where(value == 0, -1, position)
+
+
 def net(x, w_a, w_b, W_o, pool=np.max, squash=np.tanh, order=(0, 1), axis=1, turn=False):
     x = x.swapaxes(1, 2)
     z = []
@@ -144,6 +149,7 @@ WRONG = {
         "position 0 for nothing": lambda c, lengths, n: largest(c, lengths, n, place=0),
         "minus infinity for nothing": lambda c, lengths, n: largest(c, lengths, n, nothing=-np.inf),
         "exchanged": lambda c, lengths, n: largest(c, lengths, n)[::-1],
+        "0 is nothing": nothing_at_0,
     },
     "slide_textcnn": {
         "no tanh": lambda x, w_a, w_b, W_o: net(x, w_a, w_b, W_o, squash=np.array),

@@ -36,12 +36,12 @@ def laid_out(words, lengths, start, end, fill=None, counted=lambda n: n + 1, shi
     return inputs, np.roll(targets, shift, axis=0), mask
 
 
-def judged(words, X, W_i, W_h, b, W_o, last=1, squash=np.tanh, carry=True, product=False):
+def judged(words, X, W_i, W_h, b, W_o, last=1, squash=np.tanh, carry=True, product=False, eps=0):
     h, read, log_p, p = np.zeros(len(b)), 0, 0.0, 1.0
     for token in [*words.tolist(), *([last] if last is not None else [])]:
         h = squash(W_i @ X[read] + W_h @ (h if carry else 0 * h) + b)
         q = soft(W_o @ h)[token]
-        log_p, p, read = log_p + np.log(q), p * q, token
+        log_p, p, read = log_p + np.log(q + eps), p * q, token
     return float(np.log(p)) if product else float(log_p)
 
 
@@ -136,6 +136,8 @@ WRONG = {
         "base 2": lambda *a: judged(*a) / np.log(2),
         "per token": lambda *a: judged(*a) / (len(a[0]) + 1),
         "loss": lambda *a: -judged(*a),
+        "a small number added": lambda *a: judged(*a, eps=1e-12),
+        "a smaller one": lambda *a: judged(*a, eps=1e-20),
     },
     "corpus_scores": {
         "a product": lambda p, n, c: (

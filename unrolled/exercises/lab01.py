@@ -350,6 +350,18 @@ GEOMETRY = Exercise(
             _wrong_length(lambda L, n, s, p, d: (L - d * (n - 1) - 1) // s + 1),
             "`field` is right. In `length` the padding is missing: there is some at either side.",
         ),
+        Misconception(
+            "dilation left out of the length",
+            _wrong_length(lambda L, n, s, p, d: (L + 2 * p - n) // s + 1),
+            "`field` is right. In `length` the dilation has no effect: a window of n weights "
+            "reaches over d(n - 1) + 1 samples.",
+        ),
+        Misconception(
+            "d n samples in the length",
+            _wrong_length(lambda L, n, s, p, d: (L + 2 * p - d * n) // s + 1),
+            "`field` is right. In `length` the window was given d n samples. Between n weights "
+            "there are only n - 1 gaps, so it reaches over d(n - 1) + 1.",
+        ),
     ),
 )
 

@@ -626,6 +626,11 @@ def _blocks_upright(K, R, c):
     return W_i, np.concatenate([r, -z, n]), b, b_n
 
 
+def _inner_bias_twice(K, R, c):
+    W_i, W_h, b, b_n = _convert()(K, R, c)
+    return W_i, W_h, b + np.concatenate([np.zeros(2 * len(b_n)), b_n]), b_n
+
+
 CONVERT = Exercise(
     name="from_archive",
     points=4,
@@ -686,6 +691,13 @@ CONVERT = Exercise(
             _blocks_upright,
             "`W_i`, `b` and `b_n` are right. The blocks of R stand in the right order, but none is "
             "transposed: being square, each fits both ways.",
+        ),
+        Misconception(
+            "inner bias added, and kept",
+            _inner_bias_twice,
+            "`W_i`, `W_h` and `b_n` are right. In `b` the inner bias of n was added to the outer "
+            "one, though it stands in `b_n` already: it belongs there alone, under the reset "
+            "gate.",
         ),
     ),
 )

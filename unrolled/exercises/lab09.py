@@ -908,6 +908,11 @@ def _without_zeros(y, lengths):
     return y.sum(axis=0) / np.maximum((y != 0).sum(axis=0), 1), most
 
 
+def _most_without_zeros(y, lengths):
+    inside = (np.arange(len(y))[:, None] < lengths)[..., None] & (y != 0)
+    return y.sum(axis=0) / lengths[:, None], np.where(inside, y, -np.inf).max(axis=0)
+
+
 POOL = Exercise(
     name="mean_and_max",
     points=3,
@@ -1018,6 +1023,12 @@ POOL = Exercise(
             _without_zeros,
             "`most` is right. The mean was divided by how many numbers are not 0. A state may be "
             "0 within its sequence, too: `lengths` says how many there are.",
+        ),
+        Misconception(
+            "zeros left out of the maximum",
+            _most_without_zeros,
+            "`mean` is right. For `most` what is 0 was taken for padding. A state may be 0, too: "
+            "where a sequence ends, `lengths` says, and nothing else.",
         ),
     ),
 )
