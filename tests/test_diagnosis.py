@@ -380,20 +380,16 @@ def position_0(c, lengths, n):
     return u, position
 
 
-def longer_by_no_dilation(L, layers):
-    layers = layers.tolist()
-    field, length = 1, L
-    for n, s, p, _ in layers:
-        length = (length + 2 * p - n) // s + 1
-    for n, s, _, d in layers[::-1]:
-        field = (field - 1) * s + d * (n - 1) + 1
-    return length, field
+def multiplications_in_full(x, w_depth, w_point):
+    right = EXERCISES["lab01", "separable_conv"].reference.function
+    out, separable, full = right(x, w_depth, w_point)
+    return out, separable, full * out.shape[2]
 
 
 def test_a_mistake_in_one_result_alone_is_told_as_such():
     assert "minus infinity" not in str(told("masked_max", position_0))
-    assert "which would spoil what is right here, too: The dilation" in told(
-        "stack_geometry", longer_by_no_dilation
+    assert "which would spoil what is right here, too: These are multiplications" in told(
+        "separable_conv", multiplications_in_full
     )
 
 

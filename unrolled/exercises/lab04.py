@@ -621,8 +621,9 @@ SENTENCE = Exercise(
         Misconception(
             "small number in the logarithm",
             _epsilon_added,
-            "A small number was added to the probabilities before the logarithm. It spoils those "
-            "that are smaller still: a probability may be 1e-30, and its logarithm is harmless.",
+            "A small number was added to the probabilities before the logarithm, or they were kept "
+            "from falling below one. It spoils those that are smaller still: a probability may be "
+            "1e-30, and its logarithm is harmless.",
         ),
     ),
 )
