@@ -76,7 +76,7 @@ STEEPEST = {"sigmoid": 0.25, "tanh": 1.0, "relu": 1.0, "identity": 1.0}  # γ = 
 
 
 def _as_floats(arrays):
-    """The dict with its arrays as floats of one type."""
+    """The dict with its arrays as floats of one type (None: even one in a list)."""
     named = {str(name): array for name, array in arrays.items()}
     return dict(zip(arrays, floats(**named, _=None))) if arrays else {}
 
