@@ -126,6 +126,12 @@ GRADIENT = Exercise(
             "scores.",
         ),
         Misconception(
+            "one-hot before the softmax",
+            lambda z, y: softmax(z - _onehot(z, y))[0],
+            "The 1 was subtracted from the score, before the softmax. It is subtracted from the "
+            "probability: first the softmax, then the difference.",
+        ),
+        Misconception(
             "sigmoid for softmax",
             lambda z, y: 1 / (1 + np.exp(-np.clip(z, -700, 700))) - _onehot(z, y),
             "Each score went through a sigmoid by itself. The softmax divides by the sum over all "
@@ -944,13 +950,11 @@ def _cut(p, top_k):
     return p / p.sum(axis=1, keepdims=True)
 
 
-def _nucleus(p, top_p, with_last=True):
+def _nucleus(p, top_p):
+    """The kept p, not scaled."""
     order = np.argsort(-p, axis=1)
     kept = np.take_along_axis(p, order, axis=1)
-    reached = np.cumsum(kept, axis=1)
-    stays = reached - kept < top_p if with_last else reached <= top_p
-    stays[:, 0] = True
-    out = np.zeros_like(p)
+    out, stays = np.zeros_like(p), np.cumsum(kept, axis=1) - kept < top_p
     np.put_along_axis(out, order, np.where(stays, kept, 0.0), axis=1)
     return out
 
@@ -966,9 +970,37 @@ def _draw_with(distribution):
     return drawn
 
 
+def _short_nucleus(within):
+    """The first token, and those whose sum is within top_p.
+
+    Row by row, as most write it: whether a sum is exactly top_p is a matter of its last digit.
+    """
+
+    def kept(row, temperature, top_k, top_p):
+        p, _ = softmax(row / temperature)
+        order = np.argsort(-p)[:top_k]
+        ranked = p[order] / p[order].sum()
+        stays = within(np.cumsum(ranked), top_p)
+        stays[0] = True
+        q = np.zeros_like(row)
+        q[order[stays]] = ranked[stays] / ranked[stays].sum()
+        return q
+
+    return _draw_with(lambda z, t, k, p: np.array([kept(row, t, k, p) for row in z]))
+
+
 def _unscaled(z, t, k, p):
     whole = softmax(z / t)[0]
     return np.where(_nucleus(_cut(whole, k), p) > 0, whole, 0.0)
+
+
+def _unscaled_nucleus(z, u, temperature, top_k, top_p):
+    """Step 3 without its scaling; where no sum exceeds u, the last token that was kept."""
+    q = _nucleus(_cut(softmax(z / temperature)[0], top_k), top_p)
+    above = np.cumsum(q, axis=1) > u[:, None]
+    last = q.shape[1] - 1 - (q[:, ::-1] > 0).argmax(axis=1)
+    tokens = np.where(above.any(axis=1), above.argmax(axis=1), last)
+    return tokens, np.log(q[np.arange(len(q)), tokens])
 
 
 def _model_log_p(z, u, temperature, top_k, top_p):
@@ -1072,13 +1104,23 @@ DRAW = Exercise(
             "What was kept does not sum to one, and u was compared with it all the same. Scale the "
             "kept probabilities to sum to one, then draw.",
         ),
+        *(
+            Misconception(
+                name,
+                _short_nucleus(within),
+                "The nucleus ends too early: the token with which the sum reaches top_p belongs to "
+                "it. A token stays if those *before* it have not yet reached top_p.",
+            )
+            for name, within in (
+                ("nucleus one short", np.less_equal),
+                ("nucleus one short, always", np.less),
+            )
+        ),
         Misconception(
-            "nucleus one short",
-            _draw_with(
-                lambda z, t, k, p: _normalised(_nucleus(_cut(softmax(z / t)[0], k), p, False))
-            ),
-            "The nucleus ends too early: the token with which the sum reaches top_p belongs to it. "
-            "A token stays if those *before* it have not yet reached top_p.",
+            "nucleus not scaled",
+            _unscaled_nucleus,
+            "After the nucleus the probabilities were not scaled again, so they sum to less than "
+            "one. u is compared with sums of q, and log q is asked: scale first.",
         ),
         Misconception(
             "nucleus before top-k",

@@ -188,6 +188,12 @@ def _always_to_tau(dW, db, tau):
         return _means(dW, db, tau / _each_norm(dW, db))
 
 
+def _zero_over_zero(dW, db, tau):
+    n = _each_norm(dW, db)
+    with np.errstate(divide="ignore", invalid="ignore"):  # NaN for an example that is 0
+        return _means(dW, db, np.minimum(n, tau) / n)
+
+
 def _clipped_by(norm, short=lambda tau, n: np.minimum(1.0, tau / n)):
     """A factor for each example from norm(n_W, n_b), the norms of its two arrays."""
 
@@ -277,6 +283,12 @@ CLIP = Exercise(
             lambda dW, db, tau: _means(dW, db, tau / np.maximum(_each_norm(dW, db), 1e-300)),
             "Every example was brought to the length tau, the short ones too. Equation (18) holds "
             "when the norm is above tau; below, nothing is done.",
+        ),
+        Misconception(
+            "zero over zero",
+            _zero_over_zero,
+            "An example whose gradient is 0 was divided by its norm: 0/0 is nan, and one nan "
+            "spoils the mean. There is nothing to clip in it; let it contribute 0.",
         ),
         Misconception(
             "biases not clipped",
@@ -619,7 +631,7 @@ def _untested_gamma(guarded):
     return answer
 
 
-def _gamma_once(guarded):
+def _gamma_once(guarded, without_end=10_000):
     def answer(W_h, gamma, epsilon):
         size = np.linalg.norm(W_h, 2)
         if gamma * size >= 1:
@@ -627,7 +639,7 @@ def _gamma_once(guarded):
         with np.errstate(divide="ignore"):
             k = np.log(epsilon / gamma) / np.log(size) if size != 1 else np.inf
         k = 1 if size == 0 and guarded else k
-        return int(max(np.ceil(k), 0)) if np.isfinite(k) and size < 1 else 10_000
+        return int(max(np.ceil(k), 0)) if np.isfinite(k) and size < 1 else without_end
 
     return answer
 
@@ -719,6 +731,12 @@ LAG = Exercise(
             (_gamma_once(True), _gamma_once(False)),
             "gamma was multiplied once, not at each step: the whole product is raised to the power "
             "k, (gamma s_max)^k.",
+        ),
+        Misconception(
+            "gamma once, and no guarantee from 1 on",
+            _gamma_once(True, -1),
+            "gamma was multiplied once, not at each step: the whole product is raised to the power "
+            "k, (gamma s_max)^k. So there is a guarantee as soon as gamma s_max is below 1.",
         ),
         Misconception(
             "one step too many, counted",
@@ -966,6 +984,13 @@ def _by_block(make):
     return lambda A, gates, gain: _gates(A, gates, gain, make)
 
 
+def _dealt_out(A, gates, gain):
+    W = np.empty_like(A)
+    for g in range(gates):
+        W[g::gates] = gain * _q(A[g::gates])
+    return W
+
+
 def _signs_on_rows(block):
     Q, R = np.linalg.qr(block)
     return np.sign(np.diag(R))[:, None] * Q
@@ -997,6 +1022,12 @@ INIT = Exercise(
             _by_block(lambda block: _q(block, signed=False)),
             "The blocks are orthogonal, but the signs of R's diagonal are missing. Without them Q "
             "depends on a convention of the library, and is not uniformly distributed.",
+        ),
+        Misconception(
+            "rows dealt out",
+            _dealt_out,
+            "Gate g was given every row from g on in steps of the number of gates, `A[g::gates]`. "
+            "The gates stand one below the other: gate g has the rows g*H to (g + 1)*H - 1.",
         ),
         Misconception(
             "signs on the rows",

@@ -105,6 +105,12 @@ STEP = Exercise(
             "sum.",
         ),
         Misconception(
+            "biases of n exchanged",
+            _step_with(lambda a, b_x, r, s, b_n: np.tanh(a + b_n + r * (s + b_x))),
+            "b_n and the last part of b are exchanged: b_n is added to W_hn h, inside the reset "
+            "gate's bracket, and b_x to W_in x, outside.",
+        ),
+        Misconception(
             "blocks as z, r, n",
             _step(order=(1, 0, 2)),
             "The first block was taken for z and the second for r, or the two were exchanged where "
@@ -508,6 +514,15 @@ COUNT = Exercise(
             "directions forgotten",
             _count(directed=False),
             "The number of directions has no effect. Each direction has weights of its own.",
+        ),
+        Misconception(
+            "upper layers in one direction",
+            lambda D, H, layers, directions: (
+                _count()(D, H, 1, directions)
+                + (layers - 1) * _count(directed=False)(directions * H, H, 1, 1)
+            ),
+            "Only the first layer was counted for every direction. Each layer above it has weights "
+            "for both directions, too.",
         ),
         Misconception(
             "four blocks",

@@ -221,6 +221,14 @@ def _stacked_units(units):
     return answer
 
 
+def _pre_activations_up(x_t, h, W_i, W_h, b):
+    states, below = [], x_t
+    for k in range(len(h)):
+        below = below @ W_i[k].T + h[k] @ W_h[k].T + b[k]
+        states.append(np.tanh(below))
+    return np.stack(states)
+
+
 STEP = Exercise(
     name="stack_step",
     points=3,
@@ -283,6 +291,12 @@ STEP = Exercise(
             lambda x_t, h, W_i, W_h, b: _step(x_t, h[::-1], W_i[::-1], W_h[::-1], b[::-1])[::-1],
             "The layers were computed from the top down. x_t enters at layer 0, and each layer "
             "hands its new state to the one above.",
+        ),
+        Misconception(
+            "pre-activation goes up",
+            _pre_activations_up,
+            "The layer above read the pre-activation of the one below. It reads its state: take "
+            "tanh first, then go up.",
         ),
         Misconception(
             "tanh before the sum",
@@ -688,6 +702,21 @@ def _send(forward, backward):
     return answer
 
 
+def _send_to_all(backward_too, add):
+    """Each end written for all sequences, one after the other."""
+
+    def answer(ds, lengths, T):
+        H, dy = ds.shape[1] // 2, np.zeros((T, *ds.shape))
+        for n, length in enumerate(lengths):
+            forward = (length - 1, slice(None), slice(0, H))
+            backward = (0, slice(None) if backward_too else n, slice(H, None))
+            for place, gradient in ((forward, ds[n, :H]), (backward, ds[n, H:])):
+                dy[place] = gradient + (dy[place] if add else 0.0)
+        return dy
+
+    return answer
+
+
 def _send_everywhere(ds, lengths, T):
     return ds * time_mask(lengths, T)[..., None]
 
@@ -772,6 +801,20 @@ ENDS_BACKWARD = Exercise(
             "The forward half was sent to position 0 and the backward half to the end: it is the "
             "other way round.",
             section=LAST,
+        ),
+        *(
+            Misconception(
+                f"sent to all sequences, {name}",
+                _send_to_all(backward_too, add),
+                "The gradient of one sequence was written into all of them: the index of the "
+                "sequence is missing, as in `dy[lengths[n] - 1, n, :H]`.",
+            )
+            for name, backward_too, add in (
+                ("forward half, added", False, True),
+                ("forward half, written", False, False),
+                ("added", True, True),
+                ("written", True, False),
+            )
         ),
         Misconception(
             "sent to every step",

@@ -14,7 +14,7 @@ from enum import StrEnum
 import numpy as np
 
 from .answers import listed, parts
-from .known import gives_part, recognise
+from .known import gives_part, recognise, recognise_where_finite
 from .places import by_case, by_place, precision
 from .relations import exchanged, loose_relation, partial_relation
 from .relations import relation as _exact
@@ -66,9 +66,9 @@ def diagnose(exercise, cases, got, right, returned=None):
 
 
 def _diagnosed(exercise, cases, got, right, returned):
-    known = recognise(exercise, cases, got)
+    known = _named(recognise(exercise, cases, got))
     if known:
-        return _named(known)
+        return known
     pieces = parts(exercise, cases, got, right)
     if not any(any(piece.wrong) for piece in pieces):  # another number of results, or dtypes only
         return Diagnosis()
@@ -83,12 +83,15 @@ def _diagnosed(exercise, cases, got, right, returned):
         or _related(pieces, loose_relation)
         or _altered(exercise, cases, pieces, right, changes=2)
         or _related(pieces, partial_relation)
+        or _named(recognise_where_finite(exercise, cases, got, right))
         or _placed(exercise, cases, pieces)
         or Diagnosis()
     )
 
 
 def _named(known):
+    if not known:
+        return None
     says = known[0].says
     for other in known[1:]:
         says += f' The same numbers come from another mistake, "{other.name}": {other.says}'
@@ -228,6 +231,8 @@ def _told(pieces, wrong, clauses):
         clause = clause if clause.endswith((".", "?")) else f"{clause}."
         if not piece.name:
             told.append(f"{_capital(clause)} ")
+        elif clause.startswith(f"In `{piece.name}` "):
+            told.append(f"{clause} ")
         else:
             told.append(f"In `{piece.name}`: {clause} ")
     left = [p for p, clause in zip(wrong, clauses, strict=True) if not clause]
