@@ -21,6 +21,7 @@ from unrolled.exercises.diagnosis import Diagnosis, Kind, diagnose, variants
 from unrolled.exercises.diagnosis.alterations import legible
 from unrolled.exercises.diagnosis.worlds import World
 from unrolled.exercises.plain import plain
+from unrolled.language_models import cross_entropy, cross_entropy_backward, softmax
 
 EXERCISES = {
     (lab, exercise.name): exercise for lab in names() for exercise in load(lab).exercises.values()
@@ -408,6 +409,33 @@ def test_a_nan_is_told_of_and_not_what_it_spoils():
     with np.errstate(all="ignore"):
         result = verdict(load("lab04").exercises["draw_batch"], overflowing)
     assert "In `tokens`" not in (result.diagnosis or "")
+
+
+def test_a_mistake_is_known_by_its_finite_numbers():
+    def guarded(z, y):  # -1 / P(y) of a probability that is 0 is minus infinity in ours
+        gradient = np.zeros(len(z))
+        gradient[y] = -1 / max(softmax(z)[0][y], 1e-300)
+        return gradient
+
+    def clipped(z, y):  # wrong where ours overflows, and right everywhere else
+        return cross_entropy_backward(1.0, cross_entropy(np.minimum(z, 500), np.array(y))[1])
+
+    result = verdict(load("lab04").exercises["score_gradient"], guarded)
+    assert result.misconception == "stops at the probabilities"
+    result = verdict(load("lab04").exercises["score_gradient"], clipped)
+    assert result.misconception is None
+    assert result.status == "wrong"
+
+
+def test_a_sentence_names_its_result_once():
+    def skipped(words, lengths, start, end):
+        inputs, targets, mask = right_layout(words, lengths, start, end)
+        return np.where(lengths, inputs, end), targets, mask & (lengths > 0)
+
+    right_layout = load("lab04").exercises["inputs_and_targets"].reference.function
+    says = told("inputs_and_targets", skipped)
+    assert "In `inputs` an empty" in says
+    assert "In `mask` a sentence" in says
 
 
 def test_small_numbers_count_where_they_have_to_be_right():
