@@ -132,6 +132,13 @@ GRADIENT = Exercise(
             "probability: first the softmax, then the difference.",
         ),
         Misconception(
+            "divided by the largest",
+            lambda z, y: softmax(z / np.abs(z).max())[0] - _onehot(z, y),
+            "The scores were divided by the largest, which changes the probabilities. *Subtract* "
+            "the largest: that leaves them as they are.",
+            section=FORWARD,
+        ),
+        Misconception(
             "sigmoid for softmax",
             lambda z, y: 1 / (1 + np.exp(-np.clip(z, -700, 700))) - _onehot(z, y),
             "Each score went through a sigmoid by itself. The softmax divides by the sum over all "

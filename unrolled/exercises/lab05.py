@@ -13,6 +13,7 @@ from unrolled.language_models import (
     embed,
     embed_backward,
     softmax,
+    softmax_backward,
 )
 from unrolled.unfolding import readout, readout_backward, rnn_forward
 
@@ -92,6 +93,12 @@ OUTPUT = Exercise(
             lambda h, z, y: _dz(z, y).T @ h / len(h),
             "This is the gradient of the mean loss. The loss of the slides is a sum over time, "
             "equation (10), so nothing is divided by T.",
+        ),
+        Misconception(
+            "softmax once more",
+            lambda h, z, y: softmax_backward(_dz(z, y), softmax(z)[0]).T @ h,
+            "P - onehot(y) was sent through the softmax once more. It is the gradient of the "
+            "scores already: the softmax is in it.",
         ),
         Misconception(
             "last step only",
@@ -382,6 +389,14 @@ TIED = Exercise(
             _assigned,
             "Of a repeated word only one place was counted. `dX[tokens] += dx` gathers, adds and "
             "writes back once, so the last place wins. Use np.add.at, or a loop.",
+        ),
+        Misconception(
+            "reshaped instead of transposed",
+            lambda tokens, dx, dz, h: (
+                _looked_up(tokens, dx, dz) + dz.reshape(dz.shape[2], -1) @ h.reshape(-1, h.shape[2])
+            ),
+            "In the product of dz and h, dz was reshaped to (V, T B). That has the right shape and "
+            "the wrong numbers in it: reshape to (T B, V), and transpose.",
         ),
         Misconception(
             "output part forgotten",

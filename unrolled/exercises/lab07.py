@@ -24,8 +24,9 @@ def _cell_cases(rng):
     return [{"z": rng.normal(size=(B, 4 * H)), "c_prev": rng.normal(size=(B, H))} for B, H in sizes]
 
 
-def _cell(z, c_prev, order="ifgo", inside=np.tanh, outside=np.tanh, seen="c"):
+def _cell(z, c_prev, order="ifgo", inside=np.tanh, outside=np.tanh, seen="c", bias=0.0):
     parts = dict(zip(order, np.split(z, 4, axis=1), strict=True))
+    parts["f"] = parts["f"] + bias
     i, f, o = (sigmoid(parts[name]) for name in "ifo")
     c = f * c_prev + i * inside(parts["g"])
     return o * outside(c if seen == "c" else c_prev), c
@@ -92,6 +93,12 @@ CELL = Exercise(
             _other_cell(order="figo"),
             "The input gate and the forget gate are swapped. torch's first block is the input "
             "gate's.",
+        ),
+        Misconception(
+            "forget bias added",
+            _other_cell(bias=1.0),
+            "1 was added to what goes into the forget gate. That bias is for starting a training, "
+            "and belongs to b; z is finished.",
         ),
         Misconception(
             "tanh forgotten on the cell",
@@ -365,6 +372,12 @@ MEMORY = Exercise(
             "comes back along the line c, times f: dc has to be carried.",
         ),
         Misconception(
+            "last loss twice",
+            lambda v, f, c: _memory(np.concatenate([v[:-1], 2 * v[-1:]]), f, c),
+            "The last step's v entered twice: dc began with it, and the loop added it once more. "
+            "Begin with 0.",
+        ),
+        Misconception(
             "only the last loss",
             _other_memory(own=False),
             "Only the last step's v entered. A loss may look at every c: v is added at each step.",
@@ -585,6 +598,12 @@ MACHINE = Exercise(
             _other_machine(keep=0.0),
             "The cell was overwritten at each step, so only the last one counts. The cell of 1997 "
             "adds to what is there: c = c_prev + i g.",
+        ),
+        Misconception(
+            "divided at each step",
+            lambda x, gain, eps: _machine(x, gain, eps, keep=1 / eps),
+            "The cell was divided by eps at every step. The answer is divided once, after the last "
+            "step.",
         ),
         Misconception(
             "a forget gate at one half",

@@ -85,6 +85,13 @@ def _turn_rows(x, lengths):
     return out
 
 
+def _padding_first(x, lengths):
+    out = x.copy()
+    for n, length in enumerate(lengths):
+        out[:, n] = np.concatenate([x[length:, n], x[:length, n][::-1]])
+    return out
+
+
 TURN = Exercise(
     name="turn_round",
     points=1,
@@ -102,6 +109,12 @@ TURN = Exercise(
             lambda x, lengths: x[::-1],
             "The whole time axis was turned round, so the padding stands at the beginning. The "
             "network would read it first. Turn each sequence within its own length.",
+        ),
+        Misconception(
+            "padding first",
+            _padding_first,
+            "Each sequence was turned round, and then put at the end of the array, with its "
+            "padding before it. It begins at step 0, and the padding stays behind.",
         ),
         Misconception(
             "turned within the longest",
@@ -938,6 +951,12 @@ def _pool_by_torch(y, lengths):
     return means.numpy(), torch.stack([part.max(0).values for part in parts]).numpy()
 
 
+def _last_step_lost(y, lengths):
+    counted = np.maximum(lengths - 1, 1)  # the first step is there in any case
+    mean, most = _pool_steps(y, counted)
+    return mean * (counted / lengths)[:, None], most
+
+
 def _mask_on_units(y, lengths):
     return time_mask(lengths, len(y))[:, None, :]
 
@@ -971,6 +990,12 @@ POOL = Exercise(
             _pool(lambda y, n: y.mean(axis=0), lambda y, n: y.max(axis=0)),
             "The padding took part in both: the mean was divided by T, and a 0 of the padding won "
             "against negative numbers.",
+        ),
+        Misconception(
+            "last step lost",
+            _last_step_lost,
+            "The last step of each sequence is missing in both: steps run to lengths - 1, and that "
+            "one counts.",
         ),
         Misconception(
             "divided by T",
