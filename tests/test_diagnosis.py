@@ -355,17 +355,28 @@ def first_unit_only(k):
     return np.ones((2, 1)), np.array([[1.0, -k], [1.0, 0.0]]), np.array([0.0, 1.0 - k]), W_o
 
 
-def inner_bias(D, value, mark):
-    W_i, W_h, b = np.zeros((3, D)), np.zeros((3, 1)), np.array([0.0, 100.0, 0.0])
-    W_i[1, mark], W_i[2, value] = -200.0, 1.0
-    return W_i, W_h, b, np.ones(1)
+def latch_with(z=-200.0, n=(1.0, 0.0), b=(0.0, 100.0, 0.0), b_n=0.0):
+    """A latch; n: the candidate's weights on value and mark."""
+
+    def answer(D, value, mark):
+        W_i = np.zeros((3, D))
+        W_i[1, mark], W_i[2, value], W_i[2, mark] = z, *n
+        return W_i, np.zeros((3, 1)), np.array(b, dtype=float), np.array([b_n])
+
+    return answer
 
 
 @pytest.mark.parametrize(
     ("name", "answer", "words"),
     [
         ("count_modulo", first_unit_only, "Only `W_h` is not, in its number at [1, 1]."),
-        ("latch", inner_bias, "`W_i`, `W_h` and `b` are those of a right answer. Only `b_n`"),
+        ("latch", latch_with(b_n=1.0), "b_n has to be 0"),
+        ("latch", latch_with(b=(0, 100, 0.5)), "b[2] has to be 0"),
+        ("latch", latch_with(b=(0, -50, 0), z=0.0), "z is near 0 at every step, with a mark"),
+        ("latch", latch_with(b=(0, 50, 0), z=0.0), "nothing is ever stored"),
+        ("latch", latch_with(b=(0, 20, 0), z=-40.0), "Without a mark z is σ(20) = 1 - 2e-09"),
+        ("latch", latch_with(n=(1.0, 0.5)), "in the mark's column"),
+        ("latch", latch_with(n=(2.0, 0.0)), "The candidate is tanh(2 v)"),
     ],
 )
 def test_of_weights_it_is_told_which_differ(name, answer, words):
@@ -389,7 +400,7 @@ def multiplications_in_full(x, w_depth, w_point):
 
 def test_a_mistake_in_one_result_alone_is_told_as_such():
     assert "minus infinity" not in str(told("masked_max", position_0))
-    assert "which would spoil what is right here, too: These are multiplications" in told(
+    assert "made here alone: These are multiplications" in told(
         "separable_conv", multiplications_in_full
     )
 

@@ -210,6 +210,8 @@ def test_misconception_is_caught_and_named(exercise, misconception):
         assert result.score == 0
         assert result.misconception == misconception.name
         assert misconception.says in repr(result)
+    prose = "".join(misconception.says.split("`")[::2])
+    assert not re.search(r"(?<!\w)\*\w", prose), "emphasis, which a verdict shows as it stands"
 
 
 @pytest.mark.parametrize(("exercise", "misconception"), MISCONCEPTIONS)

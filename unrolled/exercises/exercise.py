@@ -74,6 +74,7 @@ class Exercise:
     points:     the one place where they are set
     carry_out:  f(plain value, **case) -> what is compared, where the answer is weights, which the
                 check runs; CannotRun where it cannot
+    explain:    f(plain value, **case) -> a sentence on wrong weights, "" where it knows none
     """
 
     name: str
@@ -89,6 +90,7 @@ class Exercise:
     time_limit: float = 10.0
     carry_out: Callable | None = None
     floor: float = 1.0
+    explain: Callable | None = None
 
     def __post_init__(self):
         _require_name_and_points("exercise", self.name, self.points)

@@ -487,14 +487,14 @@ CAUSAL = Exercise(
         Misconception(
             "weights repeated",
             lambda x, m, dilation: np.convolve(x, np.repeat(m, dilation)[::-1])[: len(x)],
-            "Each weight was repeated `dilation` times. A dilation leaves *holes*: between two "
+            "Each weight was repeated `dilation` times. A dilation leaves holes: between two "
             "weights there are dilation - 1 samples that are not read.",
         ),
         Misconception(
             "reads its own output",
             _in_place,
             "The output was written into x, or its copy, and then read as input: later samples see "
-            "earlier *outputs*. Write into an array of its own.",
+            "earlier outputs. Write into an array of its own.",
         ),
     ),
 )

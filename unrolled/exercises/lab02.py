@@ -59,7 +59,7 @@ MINIMUM = Exercise(
         Misconception(
             "inner sign forgotten",
             lambda x, n, stride: -_windows(x, n, stride).max(axis=-1),
-            "This is minus the maximum. The smallest number becomes the largest when the *signal* "
+            "This is minus the maximum. The smallest number becomes the largest when the signal "
             "changes its sign: there are two minus signs, one before and one after.",
         ),
         Misconception(
@@ -269,7 +269,7 @@ AVERAGE = Exercise(
                 / _covering(n, stride, padding, L, dout.shape[2])
             ),
             "Each sample was divided by the number of windows that cover it. What divides is the "
-            "number of samples in each *window*, before the windows are added up.",
+            "number of samples in each window, before the windows are added up.",
         ),
         Misconception(
             "padding comes round to the end",
@@ -510,12 +510,12 @@ KMAX = Exercise(
             "largest first",
             lambda x, k: np.sort(x, axis=2)[:, :, ::-1][:, :, :k],
             "The right numbers, sorted from the largest to the smallest. What is asked for is the "
-            "order of *time*: sort their positions, not the numbers.",
+            "order of time: sort their positions, not the numbers.",
         ),
         Misconception(
             "smallest first",
             lambda x, k: np.sort(x, axis=2)[:, :, -k:],
-            "The right numbers, sorted by size. What is asked for is the order of *time*: sort "
+            "The right numbers, sorted by size. What is asked for is the order of time: sort "
             "their positions, not the numbers.",
         ),
         Misconception(
@@ -566,7 +566,7 @@ KMAX = Exercise(
             lambda x, k: np.take_along_axis(
                 x, np.sort((-x).argsort(axis=2).argsort(axis=2)[:, :, :k], axis=2), axis=2
             ),
-            "These are the numbers that stand at the *ranks* of the first k. The positions of the "
+            "These are the numbers that stand at the ranks of the first k. The positions of the "
             "largest are what `argsort` gives when it is taken once.",
         ),
         Misconception(
@@ -864,7 +864,7 @@ NETWORK = Exercise(
         Misconception(
             "softmax over the batch",
             lambda x, w_a, w_b, W_o: _network(x, w_a, w_b, W_o, axis=0),
-            "The probabilities sum to 1 over the *batch*, not over the classes: the softmax runs "
+            "The probabilities sum to 1 over the batch, not over the classes: the softmax runs "
             "along the wrong axis. Each row has to sum to 1.",
         ),
         Misconception(
@@ -928,7 +928,7 @@ NETWORK = Exercise(
             lambda x, w_a, w_b, W_o: _network(
                 x, w_a, w_b, W_o, pool=lambda c: np.abs(c).max(axis=2)
             ),
-            "The largest response *without its sign* was kept. A strongly negative response is "
+            "The largest response without its sign was kept. A strongly negative response is "
             "a small one.",
         ),
         Misconception(

@@ -853,7 +853,7 @@ LENGTHS = Exercise(
         Misconception(
             "all states at each length",
             lambda x, lengths, h_0, W_i, W_h, b: _states(x, h_0, W_i, W_h, b)[lengths],
-            "`h[lengths]` picks, for each length, the states of *all* sequences. Give both "
+            "`h[lengths]` picks, for each length, the states of all sequences. Give both "
             "indices: the step of each sequence, and the sequence itself, `np.arange(B)`.",
         ),
         Misconception(
@@ -1025,18 +1025,18 @@ PROBE = Exercise(
             "back and ahead swapped",
             _wrong_reach(lambda back, ahead: (ahead, back)),
             "The two numbers are exchanged. If the output at t moves when the input at s changes, "
-            "and s is earlier, the network looks *back* by t - s.",
+            "and s is earlier, the network looks back by t - s.",
         ),
         Misconception(
             "the future not probed",
             _wrong_reach(lambda back, ahead: (back, 0)),
-            "`back` is right, but `ahead` is always 0. Look at the outputs *before* the input "
+            "`back` is right, but `ahead` is always 0. Look at the outputs before the input "
             "you changed, too, and change every input: before x[0] there is no output.",
         ),
         Misconception(
             "the past not probed",
             _wrong_reach(lambda back, ahead: (0, ahead)),
-            "`ahead` is right, but `back` is always 0. An output that moves *after* the changed "
+            "`ahead` is right, but `back` is always 0. An output that moves after the changed "
             "input was looking back at it. Change every input, and keep the largest distance.",
         ),
         Misconception(
@@ -1055,7 +1055,7 @@ PROBE = Exercise(
         Misconception(
             "moved outputs counted",
             _seen_by(np.not_equal, len),
-            "The outputs that moved were counted. Asked for is how *far* from the changed input "
+            "The outputs that moved were counted. Asked for is how far from the changed input "
             "the farthest of them is: between them there may be some that do not move.",
         ),
         Misconception(

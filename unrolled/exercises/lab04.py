@@ -134,7 +134,7 @@ GRADIENT = Exercise(
         Misconception(
             "divided by the largest",
             lambda z, y: softmax(z / np.abs(z).max())[0] - _onehot(z, y),
-            "The scores were divided by the largest, which changes the probabilities. *Subtract* "
+            "The scores were divided by the largest, which changes the probabilities. Subtract "
             "the largest: that leaves them as they are.",
             section=FORWARD,
         ),
@@ -510,7 +510,7 @@ SENTENCE = Exercise(
         Misconception(
             "end token forgotten",
             _end_forgotten,
-            "The end token is missing: this is the probability that a sentence *begins* with these "
+            "The end token is missing: this is the probability that a sentence begins with these "
             "words. Add log P(■) after the last word.",
             section=SUM,
         ),
@@ -545,7 +545,7 @@ SENTENCE = Exercise(
         Misconception(
             "word sees itself",
             _sees_itself,
-            "Each token was predicted from the state that had just read it. The state *before* it "
+            "Each token was predicted from the state that had just read it. The state before it "
             "predicts it: after □ the first word, after the last word ■.",
             section="Setting",
         ),
@@ -784,7 +784,7 @@ CORPUS = Exercise(
                 _corpus(log2_probs, lengths, int(lengths.sum()))[1],
             ),
             "The perplexity is right, but the bits were divided by the number of tokens. Bits per "
-            "*character* make models with different tokens comparable.",
+            "character make models with different tokens comparable.",
         ),
         Misconception(
             "nonsense counted",
@@ -829,7 +829,7 @@ CORPUS = Exercise(
             "mean of the probabilities",
             _wrong_corpus(lambda sentences: 1 / np.mean(2.0 ** np.concatenate(sentences))),
             "`bits` is right. The perplexity is 1 over the mean of the probabilities here. It is 1 "
-            "over their *geometric* mean: average the logarithms, then take the power.",
+            "over their geometric mean: average the logarithms, then take the power.",
         ),
         Misconception(
             "divided with //",
@@ -1116,7 +1116,7 @@ DRAW = Exercise(
                 name,
                 _short_nucleus(within),
                 "The nucleus ends too early: the token with which the sum reaches top_p belongs to "
-                "it. A token stays if those *before* it have not yet reached top_p.",
+                "it. A token stays if those before it have not yet reached top_p.",
             )
             for name, within in (
                 ("nucleus one short", np.less_equal),
@@ -1147,7 +1147,7 @@ DRAW = Exercise(
         Misconception(
             "log P of the model",
             _model_log_p,
-            "The tokens are right, but log_q is what the *model* gives them. Asked for is the "
+            "The tokens are right, but log_q is what the model gives them. Asked for is the "
             "probability with which they were drawn: after temperature, top-k and nucleus.",
         ),
         Misconception(
@@ -1410,8 +1410,8 @@ KNESER_NEY = Exercise(
         Misconception(
             "spread by frequency",
             _by_frequency,
-            "The freed probability was spread by how *often* a token occurs. Kneser and Ney count "
-            "after how many *different* tokens it occurs: 1 for each kind of pair, not for each "
+            "The freed probability was spread by how often a token occurs. Kneser and Ney count "
+            "after how many different tokens it occurs: 1 for each kind of pair, not for each "
             "pair.",
         ),
         Misconception(
@@ -1454,8 +1454,8 @@ KNESER_NEY = Exercise(
         Misconception(
             "successors for predecessors",
             _counted_per_predecessor,
-            "P_cont was made of the number of different tokens *after* w. It is the number of "
-            "different tokens *before* w: sum over the rows of a column.",
+            "P_cont was made of the number of different tokens after w. It is the number of "
+            "different tokens before w: sum over the rows of a column.",
         ),
         Misconception(
             "n and m exchanged",
@@ -1493,8 +1493,8 @@ KNESER_NEY = Exercise(
             lambda tokens, V, d: _smoothed(
                 _pairs(tokens, V), d, np.bincount(tokens, minlength=V) / len(tokens)
             ),
-            "The freed probability was spread by how *often* a token occurs in the text. Kneser "
-            "and Ney count after how many *different* tokens it occurs.",
+            "The freed probability was spread by how often a token occurs in the text. Kneser "
+            "and Ney count after how many different tokens it occurs.",
         ),
         Misconception(
             "d taken from the probability",

@@ -147,14 +147,14 @@ OUTPUT = Exercise(
             "scores for probabilities",
             lambda h, z, y: (z - np.eye(z.shape[1])[y]).T @ h,
             "The 1 of the true word was subtracted from the scores. It belongs to the "
-            "*probabilities*: a softmax is missing.",
+            "probabilities: a softmax is missing.",
         ),
         Misconception(
             "softmax over everything",
             lambda h, z, y: (
                 (np.exp(z - z.max()) / np.exp(z - z.max()).sum() - np.eye(z.shape[1])[y]).T @ h
             ),
-            "The exponentials were divided by the sum over all steps. At *each* step the "
+            "The exponentials were divided by the sum over all steps. At each step the "
             "probabilities of the V words add up to one.",
         ),
         Misconception(
@@ -666,7 +666,7 @@ BASE = Exercise(
         Misconception(
             "slope at the start of the step",
             lambda x, h_0, *rest: _base_each(x, h_0, *rest, shift=0, first_W=True).sum(axis=0),
-            "The row met W_h first, and then the slope of the state *before* the step, so that of "
+            "The row met W_h first, and then the slope of the state before the step, so that of "
             "h_0 is used and that of h_T is not. Backwards, a step begins with its tanh, at the "
             "state it made.",
         ),
@@ -1069,7 +1069,7 @@ TRUNCATED = Exercise(
             lambda *arguments: _truncated(
                 *arguments, start=lambda first, end: max(0, first - arguments[-1])
             ),
-            "The row went back k2 steps from the *beginning* of its block. Count them from its "
+            "The row went back k2 steps from the beginning of its block. Count them from its "
             "end: the block's own steps are among them.",
         ),
         Misconception(

@@ -79,7 +79,7 @@ JOINT = Exercise(
         Misconception(
             "absolute values summed",
             lambda *grads: sum(np.abs(g).sum() for g in grads),
-            "The absolute values were summed (the 1-norm). Equation (18) means the Euclidean "
+            "The absolute values were summed (the 1-norm). Clipping by norm means the Euclidean "
             "length: squares, sum, root.",
         ),
         Misconception(
@@ -97,13 +97,13 @@ JOINT = Exercise(
         Misconception(
             "root of the summed norms",
             lambda *grads: np.sqrt(sum(_norms(grads))),
-            "The four norms were added under the root. Their *squares* belong there.",
+            "The four norms were added under the root. Their squares belong there.",
         ),
         Misconception(
             "largest entry",
             lambda *grads: max(np.abs(g).max() for g in grads),
-            "This is the largest number of all, without its sign: another norm. Equation (18) "
-            "means the Euclidean length, which all numbers add to.",
+            "This is the largest number of all, without its sign: another norm. What "
+            "is meant is the Euclidean length, which all numbers add to.",
         ),
         Misconception(
             "mean of the norms",
@@ -194,6 +194,12 @@ def _zero_over_zero(dW, db, tau):
         return _means(dW, db, np.minimum(n, tau) / n)
 
 
+def _mean_of_those_above_zero(dW, db, tau):
+    n = _each_norm(dW, db)
+    share = len(n) / max((n > 0).sum(), 1)
+    return tuple(share * part for part in _means(dW, db, _factor(n, tau)))
+
+
 def _clipped_by(norm, short=lambda tau, n: np.minimum(1.0, tau / n)):
     """A factor for each example from norm(n_W, n_b), the norms of its two arrays."""
 
@@ -259,8 +265,8 @@ CLIP = Exercise(
         Misconception(
             "short ones lengthened",
             _always_to_tau,
-            "Every example was brought to the length tau, the short ones too. Equation (18) holds "
-            "when the norm is above tau; below, nothing is done.",
+            "Every example was brought to the length tau, the short ones too. Only a norm "
+            "above tau is clipped; below, nothing is done.",
         ),
         Misconception(
             "clipped after the mean",
@@ -281,14 +287,20 @@ CLIP = Exercise(
         Misconception(
             "short ones lengthened, zeros kept",
             lambda dW, db, tau: _means(dW, db, tau / np.maximum(_each_norm(dW, db), 1e-300)),
-            "Every example was brought to the length tau, the short ones too. Equation (18) holds "
-            "when the norm is above tau; below, nothing is done.",
+            "Every example was brought to the length tau, the short ones too. Only a norm "
+            "above tau is clipped; below, nothing is done.",
         ),
         Misconception(
             "zero over zero",
             _zero_over_zero,
             "An example whose gradient is 0 was divided by its norm: 0/0 is nan, and one nan "
             "spoils the mean. There is nothing to clip in it; let it contribute 0.",
+        ),
+        Misconception(
+            "zeros not counted",
+            _mean_of_those_above_zero,
+            "The mean was taken over the examples whose gradient is not 0. One that is 0 "
+            "contributes 0, and counts: divide by B.",
         ),
         Misconception(
             "biases not clipped",
@@ -486,7 +498,7 @@ BACK = Exercise(
                 jacobian_products(h[:, None], W_h)[:, 0], ord=2, axis=(1, 2)
             ),
             "These are norms of the products of Jacobians: the most that any vector is stretched. "
-            "Asked is what becomes of *this* vector, delta.",
+            "Asked is what becomes of this vector, delta.",
         ),
         Misconception(
             "norm of the product times that of delta",
@@ -503,7 +515,7 @@ BACK = Exercise(
                 jacobian_products(h[:, None], W_h)[:, 0], axis=(1, 2)
             ),
             "These are norms of the products of Jacobians, all their numbers under one root. Asked "
-            "is what becomes of *this* vector, delta.",
+            "is what becomes of this vector, delta.",
         ),
         Misconception(
             "norms of the Jacobians",
@@ -512,7 +524,7 @@ BACK = Exercise(
                 + [np.linalg.norm((1 - h_t**2)[:, None] * W_h, 2) for h_t in h[:0:-1]]
             ),
             "After the first these are the norms of the Jacobians. Asked is what becomes of "
-            "*this* vector, delta, when it is carried through one after the other.",
+            "this vector, delta, when it is carried through one after the other.",
         ),
         Misconception(
             "states computed without x",
@@ -747,7 +759,7 @@ LAG = Exercise(
         *_both(
             "root forgotten",
             _lag_of(lambda W_h, gamma: gamma * np.linalg.norm(W_h, 2) ** 2),
-            "The largest eigenvalue of W_h^T W_h is the *square* of the largest singular value: a "
+            "The largest eigenvalue of W_h^T W_h is the square of the largest singular value: a "
             "root is missing.",
         ),
         *_both(
@@ -1027,7 +1039,7 @@ INIT = Exercise(
             "rows dealt out",
             _dealt_out,
             "Gate g was given every row from g on in steps of the number of gates, `A[g::gates]`. "
-            "The gates stand one below the other: gate g has the rows g*H to (g + 1)*H - 1.",
+            "The gates stand one below the other: gate g has the rows from `g * H` on, H of them.",
         ),
         Misconception(
             "signs on the rows",
@@ -1067,7 +1079,7 @@ INIT = Exercise(
         Misconception(
             "transposed, factored, transposed",
             _by_block(lambda block: _q(block.T).T),
-            "The *rows* of each block were made orthonormal in turn, from the first on: the block "
+            "The rows of each block were made orthonormal in turn, from the first on: the block "
             "was transposed, factored, and transposed back. Q belongs to the block as it stands.",
         ),
         Misconception(

@@ -327,6 +327,11 @@ def _memory_by_torch(v, f, c):
     return tuple(leaf.grad.numpy() for leaf in (gates, written, first))
 
 
+def _one_array_kept(v, f, c):
+    df, dw, dc_0 = _memory(v, f, c)
+    return df, np.broadcast_to(dc_0, dw.shape).copy(), dc_0
+
+
 def _other_memory(**options):
     return lambda v, f, c: _memory(v, f, c, **options)
 
@@ -372,6 +377,12 @@ MEMORY = Exercise(
             "comes back along the line c, times f: dc has to be carried.",
         ),
         Misconception(
+            "one array kept",
+            _one_array_kept,
+            "Each dw[t] is the same array, which was multiplied in place (`dc *= f[t]`) until it "
+            "was dc_0. Keep a copy, or make a new one: `dc = dc * f[t]`.",
+        ),
+        Misconception(
             "last loss twice",
             lambda v, f, c: _memory(np.concatenate([v[:-1], 2 * v[-1:]]), f, c),
             "The last step's v entered twice: dc began with it, and the loop added it once more. "
@@ -410,7 +421,7 @@ MEMORY = Exercise(
         Misconception(
             "first gate forgotten",
             _undecayed_first,
-            "dc_0 lacks the factor f[0]: also the first step multiplies by its gate.",
+            "dc_0 lacks the factor f[0]: the first step, too, multiplies by its gate.",
         ),
         Misconception(
             "slope of tanh on the way",
@@ -600,6 +611,18 @@ MACHINE = Exercise(
             "adds to what is there: c = c_prev + i g.",
         ),
         Misconception(
+            "numbers and marks exchanged",
+            lambda x, gain, eps: _machine(x[:, :, ::-1], gain, eps),
+            "Numbers and marks are exchanged: x[:, :, 0] holds the numbers, which go into the "
+            "cell, and x[:, :, 1] the marks, which open the gate.",
+        ),
+        Misconception(
+            "eps outside the tanh",
+            lambda x, gain, eps: _machine(x, gain, eps, squash=lambda a: eps * np.tanh(a / eps)),
+            "eps was multiplied outside the tanh, and the division at the end undoes it. It "
+            "belongs inside, where it keeps tanh nearly a line.",
+        ),
+        Misconception(
             "divided at each step",
             lambda x, gain, eps: _machine(x, gain, eps, keep=1 / eps),
             "The cell was divided by eps at every step. The answer is divided once, after the last "
@@ -764,26 +787,32 @@ BIAS = Exercise(
         Misconception(
             "logarithm of the gate",
             lambda steps, keep: np.log(keep) / steps,
-            "This is the logarithm of the gate. The bias is what the *sigmoid* turns into it: "
+            "This is the logarithm of the gate. The bias is what the sigmoid turns into it: "
             "the inverse of a sigmoid is log(f / (1 - f)).",
+        ),
+        Misconception(
+            "logarithm of a negative number",
+            lambda steps, keep: np.full(len(steps), np.nan),
+            "Every bias is nan: is it the logarithm of a negative number? A gate f lies between 0 "
+            "and 1, so f / (1 - f) is above 0, and f - 1 is below it.",
         ),
         Misconception(
             "power, not root",
             lambda steps, keep: _logit(keep**steps),
-            "The share was taken to the power of the steps. It is the *gate* that is multiplied "
-            "with itself `steps` times: take the root.",
+            "The share was taken to the power of the steps. It is the gate that is multiplied "
+            "by itself `steps` times: take the root.",
         ),
         Misconception(
             "logit of keep divided",
             lambda steps, keep: np.log(keep / (1 - keep)) / steps,
             "The inverse of the sigmoid was taken of `keep`, and then divided by the steps. It is "
-            "the gate that is multiplied with itself k times: take the root of `keep` first.",
+            "the gate that is multiplied by itself k times: take the root of `keep` first.",
         ),
         Misconception(
             "logit of keep multiplied",
             lambda steps, keep: np.log(keep / (1 - keep)) * steps,
             "The inverse of the sigmoid was taken of `keep`, and then multiplied by the steps. It "
-            "is the gate that is multiplied with itself k times: take the root of `keep` first.",
+            "is the gate that is multiplied by itself k times: take the root of `keep` first.",
         ),
         Misconception(
             "quotient of logarithms",
@@ -795,7 +824,7 @@ BIAS = Exercise(
             "tanh inverted",
             lambda steps, keep: np.arctanh(keep ** (1 / steps)),
             "The gate is right, but here it is tanh that was inverted. Which number does the "
-            "*sigmoid* map to f?",
+            "sigmoid map to f?",
         ),
     ),
 )

@@ -198,6 +198,12 @@ def _minimal_by_torch(x, h_0, W_i, W_h, b):
     return torch.stack(states).numpy()
 
 
+def _bias_first(x, h_0, W_i, W_h, b):
+    _, b_n = np.split(b, 2)
+    unit = _minimal(lambda a, f, W, h: np.tanh(a - b_n + (f * h + b_n) @ W.T))
+    return unit(x, h_0, W_i, W_h, b)
+
+
 def _minimal(candidate=None, update=None, order=(0, 1), carried=True):
     candidate = candidate or (lambda a, f, W, h: np.tanh(a + (f * h) @ W.T))
     update = update or (lambda f, n, h: (1 - f) * h + f * n)
@@ -252,15 +258,21 @@ MINIMAL = Exercise(
             "The gate acts after the product with W_hn. Here it acts on the state, before.",
         ),
         Misconception(
+            "bias before the product",
+            _bias_first,
+            "b_n was added to f * h, before the product with W_hn. It belongs to the "
+            "pre-activation, after it.",
+        ),
+        Misconception(
             "gate acts once",
             _minimal(lambda a, f, W, h: np.tanh(a + h @ W.T)),
-            "The gate is used for the update only. It has a second office: the candidate reads "
+            "The gate is used for the update only. It has a second job: the candidate reads "
             "f * h, not h.",
         ),
         Misconception(
             "reset by 1 - f",
             _minimal(lambda a, f, W, h: np.tanh(a + ((1 - f) * h) @ W.T)),
-            "The candidate reads (1 - f) * h. Both offices of the gate have the same f: it takes "
+            "The candidate reads (1 - f) * h. Both jobs of the gate have the same f: it takes "
             "the candidate where the candidate reads the state.",
         ),
         Misconception(
@@ -571,8 +583,7 @@ COUNT = Exercise(
         Misconception(
             "two biases for all blocks",
             _count(biases=lambda H: 2 * H),
-            "Each layer has two vectors of H biases here. It is two for *each* of the three "
-            "blocks.",
+            "Each layer has two vectors of H biases here. It is two for each of the three blocks.",
         ),
         Misconception(
             "one recurrent block",
@@ -617,6 +628,8 @@ def _convert(order=(1, 0, 2), turned="z", signed_bias=True, turn=np.transpose, i
             b_n = np.zeros(H)
         if inner == "first only":
             b = outer
+        if inner == "exchanged":
+            b[2 * H :], b_n = b_n, outer[2 * H :]
         return blocks(turn(K)), blocks(turn(R)), b, b_n
 
     return answer
@@ -697,6 +710,12 @@ CONVERT = Exercise(
             section=MERGING,
         ),
         Misconception(
+            "biases of n exchanged",
+            _convert(inner="exchanged"),
+            "The two biases of n are exchanged: its part of c[0] belongs in b, and that of c[1] "
+            "under the reset gate, in b_n.",
+        ),
+        Misconception(
             "second row lost",
             _convert(inner="first only"),
             "For r and z only the first row of c was used. Both rows act there, so they are added.",
@@ -719,6 +738,9 @@ CONVERT = Exercise(
 
 
 # --------------------------------------------------------------------------- weights by hand
+CLOSED = 36.0  # a pre-activation at which a gate is 1 to the last digit of float64
+
+
 def _latch_cases(rng):
     # the mark in the last place, in the first, and both somewhere among others
     cases = [(2, 0, 1), (2, 1, 0), (3, 2, 0)]
@@ -759,6 +781,58 @@ def _latch(z=-1e3, b_z=5e2, n=1.0, n_mark=0.0, W_n=0.0, rows=(0, 1, 2), swapped=
     return answer
 
 
+def _gate(a):
+    """A gate's value in words: "σ(2) = 0.881", "σ(20) = 1 - 2e-09"."""
+    value, missing = sigmoid(np.array([a, -a]))
+    return f"σ({a:g}) = " + (f"{value:.3g}" if value < 0.99 else f"1 - {missing:.0e}")
+
+
+def _what_the_unit_does(weights, D, value, mark):
+    """The first thing that is wrong with the weights of a latch, or "".
+
+    Inputs lie between -2 and 2, and the state between -1 and 1.
+    """
+    W_i, W_h, b, b_n = as_weights(weights, W_i=(3, D), W_h=(3, 1), b=(3,), b_n=(1,))
+    others = 2 * np.abs(np.delete(W_i, mark, axis=1)).sum(axis=1) + np.abs(W_h[:, 0])
+    silent, marked = b[1], b[1] + W_i[1, mark]  # what goes into z
+    if others[1] > 0 and min(silent, -marked) - others[1] < CLOSED:
+        return (
+            "The gate z reads more than the mark: row 1 of W_i may have a number other than 0 in "
+            "the column of the mark only, and W_h none."
+        )
+    if min(silent, -marked) < CLOSED:
+        if max(silent, marked) < 0:
+            return "z is near 0 at every step, with a mark and without: nothing is ever held."
+        if min(silent, marked) > 0:
+            return "z is near 1 at every step, with a mark and without: nothing is ever stored."
+        return (
+            f"Without a mark z is {_gate(silent)}, at a mark {_gate(marked)}. It has to be 1 and "
+            "0, to the last digit: make both pre-activations larger."
+        )
+    open_r = b[0] + 2 * np.abs(W_i[0]).sum() + np.abs(W_h[0, 0]) > -CLOSED
+    if open_r and W_h[2, 0]:
+        return "The candidate reads the state: W_h has a number other than 0 in its last row."
+    if b[2] or (open_r and b_n[0]):
+        name = "b[2]" if b[2] else "b_n"
+        return f"The candidate adds a constant to the value: {name} has to be 0."
+    if W_i[2, mark]:
+        return (
+            "The candidate adds the mark to the value: the last row of W_i has a number other than "
+            "0 in the mark's column."
+        )
+    if np.delete(W_i[2], value).any():
+        return (
+            "The candidate reads more than the value: the last row of W_i may have a number other "
+            "than 0 in the column of the value only."
+        )
+    if W_i[2, value] != 1:
+        return (
+            f"The candidate is tanh({W_i[2, value]:g} v), and tanh(v) is to be stored: the weight "
+            "on the value is 1."
+        )
+    return ""
+
+
 LATCH = Exercise(
     name="latch",
     points=3,
@@ -773,6 +847,7 @@ LATCH = Exercise(
     },
     reference=Source("our own weights", _latch()),
     carry_out=_run_latch,
+    explain=_what_the_unit_does,
     misconceptions=(
         Misconception(
             "gate reversed",

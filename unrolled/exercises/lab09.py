@@ -130,7 +130,7 @@ TURN = Exercise(
         Misconception(
             "one step late",
             lambda x, lengths: _turned(x, lengths, _turn_late),
-            "The slice is off by one: it begins in the padding and loses the first step. The last "
+            "The steps are off by one: they begin in the padding and lose the first. The last "
             "step of sequence n has the index lengths[n] - 1.",
         ),
         Misconception(
@@ -416,6 +416,18 @@ BUDGET_EXERCISE = Exercise(
             "The output layer is missing: W_o has V times H numbers, b_o has V.",
         ),
         Misconception(
+            "W_o reads the embedding",
+            _largest(lambda H, gates, V, D, layers: _size(H, gates, V, D, layers) + V * (D - H)),
+            "W_o was given V x D numbers. It reads the states of the top layer: V x H.",
+        ),
+        Misconception(
+            "first layer reads H",
+            _largest(
+                lambda H, gates, V, D, layers: _size(H, gates, V, D, layers) + gates * H * (H - D)
+            ),
+            "The first layer was given H inputs. It reads the embedding: D numbers.",
+        ),
+        Misconception(
             "every layer reads D",
             _largest(lambda H, g, V, D, K: V * D + K * g * H * (D + H + 1) + V * H + V),
             "Every layer was given D inputs. Only the first reads the embedding; each later one "
@@ -509,7 +521,7 @@ BUDGET_EXERCISE = Exercise(
             lambda budget, gates, V, D, layers: (
                 layers * _largest(_size)(budget, gates, V, D, layers)
             ),
-            "These are the units of all layers together. Asked is how many *one* layer has.",
+            "These are the units of all layers together. Asked is how many one layer has.",
         ),
         Misconception(
             "scores read all layers",
@@ -595,6 +607,13 @@ def _ends_at(y, forward, backward):
     return np.concatenate([y[forward, n, :H], y[backward, n, H:]], axis=1)
 
 
+def _interleaved_ends(y, lengths):
+    n = np.arange(len(lengths))
+    s = np.empty(y.shape[1:])
+    s[:, 0::2], s[:, 1::2] = y[lengths - 1, n, 0::2], y[0, n, 1::2]
+    return s
+
+
 ENDS = Exercise(
     name="both_ends",
     points=3,
@@ -606,6 +625,18 @@ ENDS = Exercise(
     oracle=Source("torch.gather", _ends_by_torch),
     misconceptions=(
         Misconception(
+            "backward half in the padding",
+            _ends(_end, _very_last),
+            "The forward half is right. The backward half was taken at y[-1], in the padding. It "
+            "goes from the end of its sequence to the beginning, and stops at step 0.",
+        ),
+        Misconception(
+            "halves interleaved",
+            _interleaved_ends,
+            "The columns of the two halves alternate. The first H columns are those of the forward "
+            "half, the last H those of the backward half.",
+        ),
+        Misconception(
             "y[-1]",
             _ends(_very_last, _very_last),
             "This is y[-1], the last row of the batch. For a sequence with padding that is "
@@ -614,7 +645,7 @@ ENDS = Exercise(
         Misconception(
             "both at the end",
             _ends(_end, _end),
-            "Both halves were taken where the sequence ends. The backward direction *begins* "
+            "Both halves were taken where the sequence ends. The backward direction begins "
             "there, and has read one input. It ends at position 0.",
         ),
         Misconception(
@@ -834,6 +865,12 @@ ENDS_BACKWARD = Exercise(
             _send_everywhere,
             "Every step got the gradient. Two places were read, and only these get any; the "
             "others reach the loss through the recursion, which is the cell's business.",
+        ),
+        Misconception(
+            "forward half to the end of the batch",
+            _send(_very_last, _begin),
+            "The backward half is right. The forward half was sent to the last step of the padded "
+            "batch; it was read where the sequence itself ends, at lengths - 1.",
         ),
         Misconception(
             "off by one",

@@ -90,9 +90,13 @@ class Verdict:
         recognised = f"Recognised: {self.misconception}. " if self.misconception else ""
         lines += [f"  {text}" for text in (recognised + self.diagnosis, self.advice) if text]
         if self.printed:
-            lines.append("  Your code printed:")
+            lines.append(f"  {self._whose_output()}")
             lines += [f"    {line}" for line in self.printed.splitlines()]
         return "\n".join(lines)
+
+    def _whose_output(self):
+        warned = "Warning: " in self.printed
+        return "Your code printed, or NumPy warned:" if warned else "Your code printed:"
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return {"text/plain": repr(self), "text/html": self._html()}
@@ -111,7 +115,7 @@ class Verdict:
         if self.advice:
             parts.append(f"<p>{_prose(self.advice)}</p>")
         if self.printed:
-            parts.append(f"<p>Your code printed:</p><pre>{escape(self.printed)}</pre>")
+            parts.append(f"<p>{self._whose_output()}</p><pre>{escape(self.printed)}</pre>")
         return _framed(self.status, f"Check of {self.exercise}: {self.status}", parts)
 
 

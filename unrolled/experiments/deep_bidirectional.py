@@ -210,15 +210,15 @@ def _identity(params, about, steps, every, optimiser, lr, clip, rng):
     """What a checkpoint must agree with, as JSON gives it back."""
     if steps < 1 or every < 1:
         raise ValueError(f"steps, every: at least 1 expected, got {steps} and {every}")
-    names = {f"parameter {n}": f"{a.dtype} {a.shape}" for n, a in params.items()}
-    names |= {
+    names = {
         "optimiser": getattr(optimiser, "__name__", "?"),
         "lr": lr,
         "clip": clip,
         "every": every,
         "generator": type(rng.bit_generator).__name__,
     }
-    return json.loads(json.dumps(names | (about or {}), default=str))
+    shapes = {f"parameter {n}": f"{a.dtype} {a.shape}" for n, a in params.items()}
+    return json.loads(json.dumps((about or {}) | names | shapes, default=str))
 
 
 def _resume(path, params, identity, rng):
@@ -232,7 +232,7 @@ def _resume(path, params, identity, rng):
         there, here = (d.get(name, "absent") for d in (theirs, identity))
         if there != here:
             raise ValueError(
-                f"path: {str(path)!r} is a checkpoint of another training: {name} is "
+                f"{str(path)!r} is a checkpoint of another training: {name} is "
                 f"{there} there and {here} here; it is left as it is, choose another "
                 "path or move it away"
             )

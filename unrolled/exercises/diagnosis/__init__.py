@@ -27,7 +27,7 @@ OTHER_RIGHT = re.compile(
     r"^(?:[^.,]*|(?:`\w+`,? (?:and )?)+)\b(?:is|are) right(?:\.|, (?:but|and)) "
     r"(?:But )?([a-z](?=[a-z]))?"
 )
-MORE = "its numbers are those of a known mistake, which would spoil what is right here, too: "
+MORE = "its numbers come from a known mistake, made here alone: "
 OTHERS = 4  # alterations that give the same numbers: where there are more, none is told
 
 
@@ -72,6 +72,9 @@ def _diagnosed(exercise, cases, got, right, returned):
     pieces = parts(exercise, cases, got, right)
     if not any(any(piece.wrong) for piece in pieces):  # another number of results, or dtypes only
         return Diagnosis()
+    explained = _explained(exercise, cases, pieces, returned)
+    if explained:
+        return explained
     nearly = precision(exercise, pieces) if all(p.comparable for p in pieces) else ""
     if nearly:
         return Diagnosis(nearly, Kind.PRECISION)
@@ -153,6 +156,19 @@ def _related(pieces, relation=_exact):
     return Diagnosis(_told(pieces, wrong, clauses), Kind.RELATION)
 
 
+def _explained(exercise, cases, pieces, returned):
+    """What the exercise itself says of wrong weights, where it is the same in all cases."""
+    if not exercise.explain or not returned:
+        return None
+    fails = [any(states) for states in zip(*(piece.wrong for piece in pieces), strict=True)]
+    says = {
+        exercise.explain(weights, **case)
+        for case, weights, wrong in zip(cases, returned, fails, strict=True)
+        if wrong
+    }
+    return Diagnosis(says.pop(), Kind.RELATION) if len(says) == 1 and says != {""} else None
+
+
 def _weighed(exercise, cases, returned):
     """Which of the weights returned is not that of a right answer, where all others are."""
     says = only_wrong(exercise, cases, returned) if exercise.carry_out and returned else ""
@@ -165,6 +181,8 @@ def _altered(exercise, cases, pieces, right, changes=1):
     changes: 2 for two alterations together, after single ones have not explained all
     """
     wrong = [piece for piece in pieces if any(piece.wrong)]
+    if exercise.explain or not any(_finite_somewhere(piece) for piece in wrong):
+        return None  # weights are not made step by step; and many alterations give nan alone
     match, alone = matches(exercise, cases, pieces, right, changes)
     if match:
         says = _comes_out(match)
@@ -206,6 +224,12 @@ def _altered(exercise, cases, pieces, right, changes=1):
     first = next(kind for kind in kinds if kind)
     name, section = (known.name, known.section) if known else (None, None)
     return Diagnosis(_told(pieces, wrong, clauses), first, name, section)
+
+
+def _finite_somewhere(piece):
+    """Whether a wrong answer holds a finite number, in any case."""
+    wrong = (one for one, fails in zip(piece.got, piece.wrong, strict=True) if fails)
+    return not piece.comparable or any(np.isfinite(one).any() for one in wrong)
 
 
 def _comes_out(match):

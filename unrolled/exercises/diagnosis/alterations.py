@@ -180,6 +180,8 @@ def both(tree, one, other):
     """Two Alterations made together, or None where they touch the same place."""
     if one.argument and one.argument == other.argument:
         return None
+    if _undone(one, other) or _undone(other, one):
+        return None
     rank = PAIR + likelihood(one, other)
     says = f"{one.sentence}, and {other.sentence}"
     if one.argument or other.argument:  # lines before all others
@@ -197,6 +199,13 @@ def both(tree, one, other):
     if not _apart([one, other]):
         return None
     return Alteration((*one.edits, *other.edits), "", says, rank)
+
+
+def _undone(one, other):
+    """Whether an argument is squared first, and its square is missing where it counts."""
+    return one.sentence.endswith("is squared") and (
+        f"the square of `{one.argument}` is missing" in other.sentence
+    )
 
 
 def likelihood(one, other):
