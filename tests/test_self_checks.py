@@ -133,7 +133,7 @@ def terms(t, k, T=12):
     return bptt.truncated_backward(dh, cache, k)[3].item()  # h = 1 at every step
 
 
-def delta(asked, w=0.5):
+def delta(asked, w=3.0):
     """δ_1 of one linear unit."""
     x, zero, T = np.zeros((len(asked), 1, 1)), np.zeros((1, 1)), len(asked)
     _, cache = unfolding.rnn_forward(x, None, zero + 1, zero + w, np.zeros(1), "identity")

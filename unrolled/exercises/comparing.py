@@ -94,7 +94,10 @@ def _compare_arrays(got, right, tolerance, what):
     entries = _entries(got, right, tolerance)
     if not isfinite(got).all() and isfinite(right).all():
         bad = "nan" if isnan(got).any() else "infinity"
-        says = f"{what} holds {bad}. Is there a division by zero, or an array never filled?"
+        says = (
+            f"{what} holds {bad}. Is there a division by zero, a logarithm of 0 or less, or an "
+            "array never filled?"
+        )
         return Difference(Status.NOT_FINITE, says, entries)
     count = int(where.sum())
     says = f"{what} differs in {count} of {right.size} numbers." if right.shape else ""

@@ -669,6 +669,12 @@ def _summed(x, w_depth, w_point):
     return np.einsum("kc,bcj->bkj", w_point, alike), *_counts(w_depth, w_point)
 
 
+def _reshaped_between(x, w_depth, w_point):
+    each = _conv(x, w_depth[:, None], groups=len(w_depth))
+    rows = each.reshape(len(x), each.shape[2], each.shape[1])
+    return (rows @ w_point.T).swapaxes(1, 2), *_counts(w_depth, w_point)
+
+
 SEPARABLE = Exercise(
     name="separable_conv",
     points=3,
@@ -757,6 +763,12 @@ SEPARABLE = Exercise(
             _wrong_counts(lambda C, n, K, positions: (C * n + K * C, K * n)),
             "`out` and `separable` are right. In `full` the channels are missing: each filter of "
             "an ordinary convolution has a window of weights for every channel it reads.",
+        ),
+        Misconception(
+            "reshaped between the steps",
+            _reshaped_between,
+            "`separable` and `full` are right. Between the two steps channels and positions were "
+            "exchanged by a reshape, which only reads on row by row. Swap the axes.",
         ),
     ),
 )

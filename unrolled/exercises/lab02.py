@@ -189,6 +189,15 @@ def _round_to_the_end(dout, n, stride, padding, L):
     return dx
 
 
+def _sliced_from_below_zero(dout, n, stride, padding, L):
+    dx = np.zeros((*dout.shape[:2], L))
+    for l in range(dout.shape[2]):
+        start = stride * l - padding
+        real = min(start + n, L) - max(start, 0)
+        dx[:, :, start : start + n] += dout[:, :, l, None] / real
+    return dx
+
+
 AVERAGE = Exercise(
     name="avg_pool_backward",
     points=3,
@@ -276,6 +285,12 @@ AVERAGE = Exercise(
             _round_to_the_end,
             "What falls into the padding on the left was added at the end of the signal: `dx[:, "
             ":, -1]` is the last sample. It belongs nowhere.",
+        ),
+        Misconception(
+            "negative start of a slice",
+            _sliced_from_below_zero,
+            "The number of real samples is right, but a window that begins before the signal was "
+            "cut out with a negative start, which counts from the other end. Begin at 0 there.",
         ),
     ),
 )
@@ -456,6 +471,14 @@ TIES = Exercise(
             "Each sample's sum was divided by the number of windows in which it wins. Divide "
             "within each window, by the number of its winners, and add what the windows give.",
         ),
+        Misconception(
+            "first and last winner",
+            lambda dout, x, n, stride: _paid(
+                dout, x, n, stride, lambda window: (_first(window) + _last(window)) / 2
+            ),
+            "The first and the last winner of a window got half each. There may be more than two: "
+            "all of them share.",
+        ),
     ),
 )
 
@@ -576,6 +599,12 @@ KMAX = Exercise(
             ),
             "The signal was cut into k parts, and each gave its largest. The k largest may all "
             "stand in one part.",
+        ),
+        Misconception(
+            "looked up in the whole",
+            lambda x, k: np.take(x, np.sort(np.argsort(x, axis=2)[:, :, -k:], axis=2)),
+            "The positions were looked up in all numbers of x in a row (`np.take` without an "
+            "axis), so every channel got those of the first. Use `np.take_along_axis`.",
         ),
     ),
 )

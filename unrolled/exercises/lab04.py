@@ -150,6 +150,12 @@ GRADIENT = Exercise(
             "The difference was multiplied by P (1 - P). In the derivative of -log softmax that "
             "slope has cancelled already.",
         ),
+        Misconception(
+            "logarithm forgotten",
+            lambda z, y: softmax(z)[0][y] * (softmax(z)[0] - _onehot(z, y)),
+            "This is the gradient of -P(y): the logarithm is missing. -log P(y) has it divided by "
+            "P(y).",
+        ),
     ),
 )
 
@@ -875,6 +881,15 @@ CORPUS = Exercise(
             "`bits` is right. For `ppl` one token more was counted for each sentence; `lengths` "
             "counts the end tokens already.",
         ),
+        Misconception(
+            "ends counted as characters",
+            lambda log2_probs, lengths, characters: (
+                _corpus(log2_probs, lengths, characters)[0],
+                _corpus(log2_probs, lengths, characters + len(lengths))[1],
+            ),
+            "`ppl` is right. In `bits` an end of each sentence was counted as a character. "
+            "`characters` is what is to be divided by, as it is.",
+        ),
     ),
 )
 
@@ -1083,6 +1098,10 @@ def _zeroed(scores, top_k):
     return softmax(np.where(_ranks(scores) < top_k, scores, 0.0))[0]
 
 
+def _not_far_below(p, top_p):
+    return np.where(p >= (1 - top_p) * p.max(axis=1, keepdims=True), p, 0.0)
+
+
 DRAW = Exercise(
     name="draw_batch",
     points=4,
@@ -1233,6 +1252,14 @@ DRAW = Exercise(
             _draw_with(lambda z, t, k, p: _normalised(_nucleus(_zeroed(z / t, k), p))),
             "The scores outside top-k were set to 0, whose exponential is 1. A token that is left "
             "out has the probability 0, so the score minus infinity.",
+        ),
+        Misconception(
+            "min-p for the nucleus",
+            _draw_with(
+                lambda z, t, k, p: _normalised(_not_far_below(_cut(softmax(z / t)[0], k), p))
+            ),
+            "What is kept is every token with at least 1 - top_p of the largest probability. The "
+            "nucleus goes by the sum: the fewest tokens whose probabilities reach top_p.",
         ),
     ),
 )

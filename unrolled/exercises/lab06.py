@@ -224,6 +224,11 @@ def _mean_factor(dW, db, tau):
     return dW.mean(axis=0) * factor, db.mean(axis=0) * factor
 
 
+def _weighted_mean(dW, db, tau):
+    factor = _factor(_each_norm(dW, db), tau)
+    return tuple(part / factor.mean() for part in _means(dW, db, factor))
+
+
 CLIP = Exercise(
     name="clip_each",
     points=4,
@@ -356,6 +361,12 @@ CLIP = Exercise(
             _mean_factor,
             "The mean of the gradients was multiplied by the mean of the factors. Each gradient "
             "meets its own factor first, then comes the mean.",
+        ),
+        Misconception(
+            "weighted mean",
+            _weighted_mean,
+            "The factors were taken for the weights of a weighted mean, which divides by their "
+            "sum. A clipped example counts in full: divide by B.",
         ),
     ),
 )

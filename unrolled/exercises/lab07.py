@@ -791,12 +791,6 @@ BIAS = Exercise(
             "the inverse of a sigmoid is log(f / (1 - f)).",
         ),
         Misconception(
-            "logarithm of a negative number",
-            lambda steps, keep: np.full(len(steps), np.nan),
-            "Every bias is nan: is it the logarithm of a negative number? A gate f lies between 0 "
-            "and 1, so f / (1 - f) is above 0, and f - 1 is below it.",
-        ),
-        Misconception(
             "power, not root",
             lambda steps, keep: _logit(keep**steps),
             "The share was taken to the power of the steps. It is the gate that is multiplied "

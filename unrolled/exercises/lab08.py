@@ -236,6 +236,11 @@ def _f_on_all(x, h_0, W_i, W_h, b):
     return np.array(h)
 
 
+def _one_array_kept(x, h_0, W_i, W_h, b):
+    h = _minimal()(x, h_0, W_i, W_h, b)
+    return np.concatenate([h[:1], np.broadcast_to(h[-1], h[1:].shape)])
+
+
 MINIMAL = Exercise(
     name="minimal_gated",
     points=3,
@@ -290,6 +295,12 @@ MINIMAL = Exercise(
             _f_on_all,
             "f multiplies the whole sum in the candidate, the input as well. It multiplies "
             "h_(t-1) alone, before the product with W_hn.",
+        ),
+        Misconception(
+            "one array kept",
+            _one_array_kept,
+            "All states but the first are the same array, which was changed in place "
+            "(`h_t += ...`), so each shows the last. Make a new one: `h_t = h_t + ...`.",
         ),
     ),
 )

@@ -242,6 +242,14 @@ def _pre_activations_up(x_t, h, W_i, W_h, b):
     return np.stack(states)
 
 
+def _residual_step(x_t, h, W_i, W_h, b):
+    states, below = [], x_t
+    for k in range(len(h)):
+        states.append(_cell(below, h[k], W_i[k], W_h[k], b[k]))
+        below = below + states[-1]
+    return np.stack(states)
+
+
 STEP = Exercise(
     name="stack_step",
     points=3,
@@ -335,6 +343,12 @@ STEP = Exercise(
             ),
             "Only the lowest layer has made its step; those above hold what they held. At each "
             "step all layers move, from the lowest up.",
+        ),
+        Misconception(
+            "residual connections",
+            _residual_step,
+            "What goes up is the state of the layer below plus what it read, as in networks with "
+            "residual connections. Here it is the state alone.",
         ),
     ),
 )
@@ -1012,6 +1026,12 @@ def _most_without_zeros(y, lengths):
     return y.sum(axis=0) / lengths[:, None], np.where(inside, y, -np.inf).max(axis=0)
 
 
+def _largest_step(y, lengths):
+    mean, _ = _pool_steps(y, lengths)
+    steps = [y[: lengths[n], n] for n in range(len(lengths))]
+    return mean, np.stack([s[s.sum(axis=1).argmax()] for s in steps])
+
+
 POOL = Exercise(
     name="mean_and_max",
     points=3,
@@ -1135,6 +1155,12 @@ POOL = Exercise(
             "`mean` is right. For `most` what is 0 was taken for padding. A state may be 0, too: "
             "where a sequence ends, `lengths` says, and nothing else.",
         ),
+        Misconception(
+            "one step for all units",
+            _largest_step,
+            "`mean` is right. In `most` one step was chosen for all units, that with the largest "
+            "sum. Each unit has its maximum at a step of its own.",
+        ),
     ),
 )
 
@@ -1198,6 +1224,12 @@ def _lengths_unsorted(x, lengths):
     turned = x[:, np.argsort(-lengths)]
     rows = np.concatenate([turned[t, lengths > t] for t in range(max(lengths))])
     return rows, _sizes(lengths)
+
+
+def _packed_by_rank(x, lengths):
+    ranks = np.argsort(np.argsort(-lengths))
+    sizes = np.array([(lengths > t).sum() for t in range(lengths.max())])
+    return np.concatenate([x[t, ranks[:size]] for t, size in enumerate(sizes)]), sizes
 
 
 PACK = Exercise(
@@ -1280,6 +1312,12 @@ PACK = Exercise(
             lambda x, lengths: (_pack(x, lengths)[0], np.cumsum(_sizes(lengths)) - _sizes(lengths)),
             "`rows` is right. `sizes` says at which row each step begins; asked is how many "
             "sequences are alive in it.",
+        ),
+        Misconception(
+            "ranks for the order, and the first rows",
+            _packed_by_rank,
+            "`sizes` is right. The sequences were taken by their ranks (argsort of argsort): where "
+            "a sequence stands in the order. Asked is which stands first: argsort once.",
         ),
     ),
 )
