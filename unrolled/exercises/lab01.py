@@ -89,6 +89,12 @@ CORRELATE = Exercise(
             "The windows do not overlap: the filter jumps by its own length. In equation (1) it "
             "moves on by one sample, so neighbouring windows share n - 1 samples.",
         ),
+        Misconception(
+            "means removed",
+            lambda x, m: np.correlate(x, m - m.mean()),
+            "The mean of each window was taken off before the product, as statistics does. "
+            "Equation (1) takes the samples as they are.",
+        ),
     ),
 )
 

@@ -210,6 +210,16 @@ def _looking(order=(0, 1, 2), outside=False, seen=lambda c: c):
     return answer
 
 
+def _after_forgetting(z, c_prev, P):
+    """The input gate looks at f * c_prev."""
+    H = c_prev.shape[1]
+    i, o, f, g = np.split(z, 4, axis=1)
+    P_i, P_o, P_f = (np.diag(row) for row in P) if P.shape == (3, H) else P.reshape(3, H, H)
+    kept = sigmoid(f + c_prev @ P_f.T) * c_prev
+    c = kept + sigmoid(i + kept @ P_i.T) * np.tanh(g)
+    return sigmoid(o + c @ P_o.T) * np.tanh(c), c
+
+
 PEEPHOLE = Exercise(
     name="peephole_cell",
     points=4,
@@ -283,6 +293,12 @@ PEEPHOLE = Exercise(
             _looking(seen=np.tanh),
             "`c` is right. The output gate saw tanh(c). It looks into the cell itself: the new c, "
             "as it is.",
+        ),
+        Misconception(
+            "input gate sees what is kept",
+            _after_forgetting,
+            "The forgetting was done first, and the input gate looked at what was left. It looks "
+            "at the cell before the step, c_prev, as the forget gate does.",
         ),
     ),
 )

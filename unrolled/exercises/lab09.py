@@ -779,6 +779,13 @@ def _send_everywhere(ds, lengths, T):
     return ds * time_mask(lengths, T)[..., None]
 
 
+def _write_both(ds, lengths, T):
+    dy = np.zeros((T, *ds.shape))
+    dy[lengths - 1, np.arange(len(lengths))] = ds
+    dy[0] = ds
+    return dy
+
+
 def _send_both(ds, lengths, T):
     dy = np.zeros((T, *ds.shape))
     dy[lengths - 1, np.arange(len(lengths))] += ds
@@ -902,6 +909,12 @@ ENDS_BACKWARD = Exercise(
             ),
             "The backward half is right. The forward half was sent to every step of the sequence; "
             "it was read at its last step only.",
+        ),
+        Misconception(
+            "all of it written to both places",
+            _write_both,
+            "Both halves were sent to both places. From each end one half was read: the forward "
+            "half at lengths - 1, the backward half at position 0.",
         ),
         Misconception(
             "all of it to both places",
