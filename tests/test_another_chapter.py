@@ -1,4 +1,4 @@
-"""A chapter 10 with its lab, put into a copy of the tree as CONTRIBUTING.md says, and nothing else.
+"""A chapter 10 with its lab, in a copy of the tree: steps 1, 2 and a part of 3 of CONTRIBUTING.md.
 
 The book of the copy has the new pages only: those of the other chapters are as they were.
 """

@@ -76,7 +76,7 @@ def test_a_name_that_two_bear_is_refused_and_nobodys_is_told(tmp_path):
     given = replace(LATE, extensions={"2": DUE, "Bo": DUE})
     found = intake.collect(tmp_path, given)
     assert list(policies.unknown(found, given)) == [
-        "`extensions` names Bo, of whom nothing was handed in"
+        "`extensions` names Bo, from whom nothing was handed in"
     ]
 
 
@@ -114,7 +114,7 @@ def test_points_off_for_each_day_begun_up_to_the_cap(out):
         "fay": ("18", ""),
     }
     assert rows["dora"]["open"] == "lateness"
-    assert "3 lost points by being late" in says
+    assert "3 students lost points by being late" in says
     assert "when it was handed in is not known, and nothing was taken off: fay" in says
 
 

@@ -13,7 +13,7 @@ from unrolled.grading.judge.regrade import regrade
 from unrolled.grading.model import Ending, GradingError
 from unrolled.grading.run import sandbox
 from unrolled.grading.store import gradebook, results
-from unrolled.grading.tell import changes
+from unrolled.grading.tell import changes, report
 
 GIVEN = replace(LAB01, exercises={"correlate": 1, "causal_conv": 3}, questions={})
 
@@ -59,6 +59,18 @@ def test_one_exercise_is_graded_again_and_no_other(graded):
     assert (noted["exercise"], noted["changed"]) == ("correlate", 2)
     again = grade(GIVEN, submissions, folder, workers=1, unconfined=unconfined)
     assert again[0].marks[1].ending is Ending.WRONG  # it is kept, and not graded again
+
+
+def test_points_that_were_changed_are_those_of_the_whole_book(graded, tmp_path):
+    submissions, folder = graded
+    more = replace(GIVEN, exercises={"correlate": 5, "causal_conv": 3})
+    regrade(more, submissions, folder, "correlate", workers=1, unconfined=True)
+    book = gradebook.read(folder)
+    assert book.maxima == {"correlate": 5, "causal_conv": 3}
+    assert [book.total(one) for one in book.results if one.student == "cy"] == [8]
+    report.write(folder, tmp_path / "out")
+    (page,) = (tmp_path / "out/feedback").glob("cy*.html")
+    assert "8 of 8 points." in page.read_text(encoding="utf-8")
 
 
 def test_what_was_not_graded_is_not_graded_again(graded, tmp_path):

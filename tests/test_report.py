@@ -119,6 +119,34 @@ def test_blanks_become_zeros_only_on_demand(folder, tmp_path):
     assert "spikes" not in rows["Bob_12"]
 
 
+def test_a_lost_file_that_counts_as_zero_is_told_as_such(tmp_path):
+    lost = dict.fromkeys(LAB01.exercises, Ending.MISSING)
+    folder = keep(tmp_path / "results", [result("Cy_13", **lost, texts={"spikes": None})])
+    report.write(folder, tmp_path / "open")
+    (page,) = (tmp_path / "open/feedback").iterdir()
+    assert "a person will look at it" in page.read_text(encoding="utf-8")
+    report.write(folder, tmp_path / "zero", report.Options(as_zero=("missing",)))
+    (cy,) = table(tmp_path / "zero/grades.csv")
+    assert (cy["total"], cy["open"]) == ("0", "")
+    (page,) = (tmp_path / "zero/feedback").iterdir()
+    page = page.read_text(encoding="utf-8")
+    assert "0 of 20 points." in page
+    assert "a person" not in page
+
+
+def test_pages_of_students_who_are_gone_go(tmp_path):
+    for name in ("Ada_1", "Bo_2"):
+        folder = keep(tmp_path / name, [result(name)])
+        report.write(folder, tmp_path / "out")
+    (page,) = (tmp_path / "out/feedback").iterdir()
+    assert page.name.startswith("bo-2")
+
+
+def test_texts_that_wait_are_told_on_the_class_page(out):
+    page = (out / "class.html").read_text(encoding="utf-8")
+    assert re.search(r"\d texts wait to be marked: <code>python -m unrolled marks collect", page)
+
+
 def test_canvas_from_the_names_of_files(out):
     rows = table(out / "canvas.csv")
     assert list(rows[0]) == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "lab01"]

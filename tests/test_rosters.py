@@ -391,6 +391,20 @@ def test_a_table_that_nobody_knows(tmp_path):
         assert known in says
 
 
+def test_while_a_file_fits_no_line_nobody_is_said_to_have_handed_in_nothing(tmp_path):
+    lines = "Participant 201,Ada Lovelace,ada@example.org,Submitted,-,18.00,Yes,-,-,\n"
+    found = filled(tmp_path, ["countess"], WORKSHEET + lines)
+    assert "1 of 1 are without a file: Ada Lovelace (201)" in found.says
+    what = {line["student"]: line["what"] for line in found.account}
+    assert what["countess"].startswith("for a person: no line fits: name the file by the full name")
+
+
+def test_other_maxima_of_the_table_are_told(tmp_path):
+    lines = "Participant 201,Ada Lovelace,ada@example.org,Submitted,-,13.00,Yes,-,-,\n"
+    found = filled(tmp_path, ["Ada Lovelace_201"], WORKSHEET + lines)
+    assert "the most points are 13.00 in" in found.says
+
+
 def test_who_handed_in_nothing_is_named_up_to_a_length(tmp_path):
     lines = "".join(
         f"Participant {n},Student{n} Number{n},s{n}@x.org,None,,18.00,Yes,-,-,\n" for n in range(40)

@@ -318,7 +318,8 @@ def test_every_study_has_a_result_that_names_no_place_or_person(path):
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_every_study_keeps_the_protocol_and_is_that_of_its_code(path):
-    assert studies.stale(path) == ""
+    why = studies.stale(path)
+    assert why == "", f"{why}: `make studies NAMES={path.stem}` runs what is missing"
     assert "rule" in study.read(path.with_suffix(".csv")).header
 
 

@@ -24,7 +24,7 @@ def unknown(submissions, assignment):
         there = {name for one in submissions for name in names(one)}
         absent = [name for name in getattr(assignment, key) if folded(name) not in there]
         if absent:
-            yield f"`{key}` names {', '.join(absent)}, of whom nothing was handed in"
+            yield f"`{key}` names {', '.join(absent)}, from whom nothing was handed in"
 
 
 def names(submission):

@@ -67,7 +67,8 @@ class Layout:
     grade:   the column that takes the mark, None where a new one has to be added
     title:   of a new column
     comment: the column that takes a sentence on each exercise, if there is one
-    maxima:  {(row, column): value} to be filled in where it is empty
+    maxima:  rows whose mark is the most points, filled in where it is empty
+    limit:   the column that has the most points of each line, if there is one
     empty:   what stands in the column for "no mark yet"
     """
 
@@ -77,6 +78,7 @@ class Layout:
     title: str = ""
     comment: int | None = None
     maxima: dict | None = None
+    limit: int | None = None
     empty: frozenset = frozenset({"", "-"})
 
 

@@ -60,7 +60,7 @@ def regrade(
             results.save(folder, merged, key(assignment, submissions[at]), now())
             changes += _changed(book, old, marks[exercise])
             shown.next(result.student)
-    _note(folder, exercise, len(changes))
+    _note(folder, assignment, exercise, len(changes))
     return sorted(changes, key=lambda one: one.student)
 
 
@@ -87,8 +87,8 @@ def _verdict(mark):
     return mark.ending, mark.score, mark.misconception
 
 
-def _note(folder, exercise, changed):
-    """Keep in the record that it was done, when, and with which code."""
+def _note(folder, assignment, exercise, changed):
+    """Keep in the record that it was done, when, with which code, and for how many points."""
     path = folder / results.RECORD
     told = json.loads(path.read_text(encoding="utf-8"))
     done = {
@@ -97,4 +97,5 @@ def _note(folder, exercise, changed):
         "code": record.code_digest(),
         "changed": changed,
     }
+    told["assignment"]["exercises"][exercise] = assignment.exercises[exercise]
     results.write(path, told | {"regraded": [*told.get("regraded", []), done]})

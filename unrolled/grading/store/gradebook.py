@@ -41,6 +41,7 @@ class Gradebook:
     groups: dict  # {student: the group that handed in together, "" for one alone}
     by_hand: dict  # {(student, question or exercise): ByHand}
     named: tuple  # mistakes that the instructor named, laid over the results
+    as_zero: frozenset = frozenset()  # endings whose blank the instructor made a zero
 
     @property
     def lab(self):
@@ -68,7 +69,7 @@ class Gradebook:
             return f"{given.points:g} were given by hand, and there are {most} now: look again"
         return None
 
-    def score(self, result, name, as_zero=frozenset()):
+    def score(self, result, name):
         """Points for an exercise or a question, or None where a person has to decide."""
         if self.reconsider(result, name):
             return None
@@ -76,15 +77,16 @@ class Gradebook:
         if given is not None:
             return given.points
         if name in self.assignment.questions:
-            return 0 if result.texts.get(name) == "" else None
+            lost = result.texts.get(name) is None and self._ending(result) in self.as_zero
+            return 0 if lost or result.texts.get(name) == "" else None
         mark = next(mark for mark in result.marks if mark.exercise == name)
         if mark.ending in FOR_A_PERSON:
-            return 0 if mark.ending in as_zero else None
+            return 0 if mark.ending in self.as_zero else None
         return mark.score
 
-    def total(self, result, as_zero=frozenset(), names=None):
+    def total(self, result, names=None):
         """The sum without what lateness takes, or None while one part of it is open."""
-        scores = [self.score(result, name, as_zero) for name in names or self.maxima]
+        scores = [self.score(result, name) for name in names or self.maxima]
         off = self.off(result)
         return None if off is None or None in scores else max(0, sum(scores) - off)
 
@@ -102,9 +104,16 @@ class Gradebook:
         if len(reasons) != 1 or any(result.texts.get(name) for name in self.assignment.questions):
             return None
         ((ending, says),) = reasons
-        if ending not in FOR_A_PERSON or any(key[0] == result.student for key in self.by_hand):
+        if ending not in FOR_A_PERSON - self.as_zero:
+            return None
+        if any(student == result.student for student, _ in self.by_hand):
             return None
         return f"{ending}: {' '.join(says)}"
+
+    def _ending(self, result):
+        """What became of all exercises of a file alike, or None."""
+        endings = {mark.ending for mark in result.marks}
+        return endings.pop() if len(endings) == 1 else None
 
     def open(self, result):
         """[(name, why)] of what a person has to decide; once, where it is the whole file."""

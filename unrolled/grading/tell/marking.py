@@ -27,7 +27,7 @@ def collect(folder, out, anonymous=False, force=False):
     table = out / TABLE
     if table.exists() and not force:
         raise GradingError(
-            f"{table} is there already; read it back first, or replace it by --force"
+            f"{table} is there already; read it back first, then replace it by --force"
         )
     names = _codes(book) if anonymous else {one.student: one.student for one in book.results}
     rows = [COLUMNS]

@@ -51,13 +51,13 @@ def write(folder, out, options=Options(), address=None):
 
     address: of the site of the book, for links to its sections
     """
-    book, out = gradebook.read(folder), Path(out)
+    as_zero = frozenset(map(Ending, options.as_zero))
+    book, out = replace(gradebook.read(folder), as_zero=as_zero), Path(out)
     if out.exists() and {path.name for path in out.iterdir()} - OWN:
         raise GradingError(f"{out} holds files of another kind; name another folder")
-    as_zero = frozenset(map(Ending, options.as_zero))
     address = address.rstrip("/") if address else None
     names = list(book.assignment.exercises) if options.exercises_only else list(book.maxima)
-    totals = {one.student: book.total(one, as_zero, names) for one in book.results}
+    totals = {one.student: book.total(one, names) for one in book.results}
     most = sum(book.maxima[name] for name in names)
     made, says = _for_import(book, totals, most, options)
 
@@ -65,8 +65,10 @@ def write(folder, out, options=Options(), address=None):
     pages = {one.student: feedback_page(book, one, address) for one in book.results}
     for student, page in pages.items():
         write_atomically(out / feedback[student], page)
+    for old in set((out / "feedback").glob("*.html")) - {out / path for path in feedback.values()}:
+        old.unlink()  # of a student who has another name now
     _give_back(book, out, pages, totals)
-    tables.write(out / "grades.csv", grades(book, as_zero, names, totals))
+    tables.write(out / "grades.csv", grades(book, names, totals))
     for name in IMPORTS - made.keys():
         (out / name).unlink(missing_ok=True)
     for name, table in made.items():
@@ -78,7 +80,9 @@ def write(folder, out, options=Options(), address=None):
     says += _on_lateness(book)
     blank = sum(total is None for total in totals.values())
     if blank:
-        says.insert(0, f"{blank} of {len(totals)} totals are blank: class.html says what is open")
+        are = "is" if blank == 1 else "are"
+        what = f"{blank} of {len(totals)} totals {are} blank"
+        says.insert(0, f"{what}: class.html says what is open")
     return says
 
 
@@ -88,7 +92,8 @@ def _on_lateness(book):
         return
     fined = [one for one in book.results if book.off(one)]
     if fined:
-        yield f"{len(fined)} lost points by being late; the column `late` of grades.csv says so"
+        who = f"{len(fined)} student{'s' * (len(fined) != 1)}"
+        yield f"{who} lost points by being late; the column `late` of grades.csv says so"
     untold = [one.student for one in book.results if one.late is None]
     if untold:
         yield f"when it was handed in is not known, and nothing was taken off: {_some(untold)}"
@@ -150,12 +155,12 @@ def _feedback_path(student):
 
 
 # ------------------------------------------------------------------------------------ tables
-def grades(book, as_zero, names, totals):
+def grades(book, names, totals):
     """The generic table: a line for each student, a column for each exercise and question."""
     head = ["student", *names, "total", "of", "open", "late", "notes"]
     rows = [head]
     for one in book.results:
-        scores = [tables.number(book.score(one, name, as_zero)) for name in names]
+        scores = [tables.number(book.score(one, name)) for name in names]
         shown = {*names, gradebook.EVERYTHING, gradebook.LATENESS}
         waiting = [name for name, _ in book.open(one) if name in shown]
         late = {True: lateness(book, one), False: "in time", None: ""}[one.late]
@@ -198,7 +203,7 @@ def lateness(book, one):
     days = one.days_late
     said = "late" if days is None else f"late, {days} day{'s' * (days != 1)} begun"
     off = book.off(one)
-    return f"{said}: {tables.number(off)} points off" if off else said
+    return f"{said}: {tables.number(off)} point{'s' * (off != 1)} off" if off else said
 
 
 def comment(book, one):
@@ -239,6 +244,8 @@ def feedback_page(book, one, address=None):
         lateness=lateness(book, one),
         policy=book.assignment.late,
         total=book.total(one),
+        off=book.off(one),
+        ran=any(mark.ending is not Ending.NOT_ATTEMPTED for mark in one.marks),
         known=sum(score for score in scores.values() if score is not None),
         points=sum(book.maxima.values()),
         exercises=[
@@ -285,6 +292,9 @@ def class_page(book, feedback, address=None):
         due=due_in_words(book.assignment.due),
         limited=sum(one.sandbox != "bubblewrap" for one in book.results),
         open=_open(book),
+        unmarked=sum(
+            why == gradebook.TO_BE_MARKED for one in book.results for _, why in book.open(one)
+        ),
         mistakes=mistakes(book),
         named={(one.exercise, one.name): one.says for one in book.named},
         unnamed=unnamed(book),

@@ -5,6 +5,7 @@ name only where the download and the table have nothing better in common. One su
 line, one line takes one submission. Whatever is not certain is left blank and told by name.
 """
 
+import re
 from dataclasses import dataclass, field
 
 from unrolled.grading.intake.system import KINDS, Wanted, agree, all_systems, folded, same_name
@@ -14,6 +15,8 @@ from unrolled.grading.tell import tables
 NAMED = ("number", "login", "address", "name")  # what the files of a folder may be named by
 WORDS = {"number": "number", "sid": "ID number", "login": "login", "address": "address"}
 SHOWN = 10  # names in a sentence
+NONE_FITS = "no line fits"
+HOW = {NONE_FITS: ": name the file by the full name, address or login that the table shows"}
 
 
 @dataclass
@@ -126,7 +129,7 @@ def _several_or_none(rows, lines):
     if len(rows) == 1:
         return None
     if not rows:
-        return "no line fits"
+        return NONE_FITS
     return f"several lines fit: {_some([_shown(lines[row]) for row in rows])}"
 
 
@@ -175,12 +178,20 @@ def fill(path, book, totals, most, comments, overwrite=False, column=None, named
     says = []
     grade = layout.grade
     if grade is None:
-        says.append(f"{path} has no column for {titles[0]}; a new one is added at its end")
+        says.append(
+            f"{path} has no column for {titles[0]}; a new one is added at its end; --column names "
+            "one that is there"
+        )
         grade = table.add_column(layout.title)
     matched = match(book.persons, layout.people, named_by)
     for row in layout.maxima or ():
         if not table.rows[row][grade].strip():
             table.set(row, grade, table.number(most))
+    others = _other_maxima(table, layout, grade, table.number(most))
+    if others:
+        says.append(
+            f"the most points are {_some(others)} in {path}, and {most:g} in the assignment"
+        )
     account, kept = [ACCOUNT], []
     for row, person in layout.people.items():
         student = matched.students.get(row)
@@ -190,11 +201,11 @@ def fill(path, book, totals, most, comments, overwrite=False, column=None, named
         if what == "filled in" and layout.comment is not None:
             table.set(row, layout.comment, comments[student])
         if student is None:
-            what = matched.lines.get(row, "handed in nothing")
+            what = matched.lines.get(row, _absent(matched))
             what = what if row not in matched.lines else f"for a person: {what}"
         account.append([table.lines[row], _shown(person), student or "", value, what])
     account += [
-        ["", "", student, table.number(totals[student]), f"for a person: {why}"]
+        ["", "", student, table.number(totals[student]), f"for a person: {why}{HOW.get(why, '')}"]
         for student, why in sorted(matched.doubts.items())
     ]
     return Filled(system.target, table, account, says + _told(path, matched, layout, kept))
@@ -235,8 +246,23 @@ def _told(path, matched, layout, kept):
         if row not in matched.students and row not in matched.lines
     ]
     if absent:
-        says.append(f"{len(absent)} of {len(layout.people)} handed in nothing: {_some(absent)}")
+        what = f"{_absent(matched)}: {_some(absent)}"
+        says.append(f"{len(absent)} of {len(layout.people)} {what}")
     return says
+
+
+def _other_maxima(table, layout, grade, most):
+    """What the table has for the most points, where that is a number and not ours."""
+    places = [(row, grade) for row in layout.maxima or ()]
+    if layout.limit is not None:
+        places += [(row, layout.limit) for row in layout.people]
+    there = dict.fromkeys(table.rows[row][column].strip() for row, column in places)
+    return [one for one in there if re.fullmatch(r"\d+([.,]\d+)?", one) and not _same(one, most)]
+
+
+def _absent(matched):
+    """What is said of a line without a submission, as long as a submission fits no line."""
+    return "are without a file" if matched.doubts else "handed in nothing"
 
 
 def _recognised(table, wanted):

@@ -94,7 +94,8 @@ class Moodle(System):
         comment = indices(table.columns, comment=COMMENT).get("comment")
         found = people(cls.name, table.rows, {"number": 0} | places)
         found = {row: _numbered(person) for row, person in found.items() if person.number}
-        return Layout("Moodle's grading worksheet", found, grade, comment=comment)
+        limit = grade + 1 if grade + 1 < len(table.columns) else None
+        return Layout("Moodle's grading worksheet", found, grade, comment=comment, limit=limit)
 
     @staticmethod
     def _before_the_maximum(table):
